@@ -1,0 +1,113 @@
+// Package exchange is the vocabulary edge and runtime share: one request and its one answer on one connection.
+//
+// It knows neither sockets nor JavaScript. Edge gives a handler a place to answer and a way back to the
+// connection's loop; runtime gives edge one function. Neither "evio" nor "goja" occurs here, so edge is tested
+// with a Go handler and runtime without sockets.
+package exchange
+
+import (
+	"errors"
+	"net/netip"
+)
+
+// ErrGone is what Write returns when the peer has left: there is nobody to answer.
+var ErrGone = errors.New("exchange: the client is gone")
+
+// Handler answers exchanges. Serve runs on the exchange's loop and must not block. The answer may be complete
+// when Serve returns, or be given by a later job on the same loop.
+type Handler interface {
+	Serve(x Exchange)
+}
+
+// HandlerFunc is a function as a Handler.
+type HandlerFunc func(x Exchange)
+
+// Serve calls f.
+func (f HandlerFunc) Serve(x Exchange) { f(x) }
+
+// Exchange is one request and its one answer. Every method runs on the exchange's loop; only Loop().Post may be
+// called from elsewhere.
+type Exchange interface {
+	// Request is never nil; it and all its strings stay valid as long as somebody holds them.
+	Request() *Request
+
+	// Loop is the loop the connection lives on.
+	Loop() Loop
+
+	// Done is closed when the peer has left before the answer was complete. It is made on the first call, so a
+	// handler that never asks pays nothing.
+	Done() <-chan struct{}
+
+	// Head sets status and header fields, once, before Write. The connection adds Date, Content-Length or
+	// Transfer-Encoding and Connection, and drops those that the handler gives.
+	Head(status int, header []Field)
+
+	// Write appends p to the body. The connection keeps p until it is sent: the caller must not change it.
+	Write(p []byte) error
+
+	// End completes the answer. The exchange must not be used afterwards.
+	End()
+}
+
+// Loop is an event loop: one goroutine on which jobs and handlers of its connections run, one at a time.
+type Loop interface {
+	// Post runs job on the loop, soon. It may be called from any goroutine. It reports false when the loop has
+	// ended and the job will never run.
+	Post(job func()) bool
+
+	// Index numbers the server's event loops from 0, so that a handler can keep state that only one loop touches.
+	// It is negative when the connection is carried by a goroutine of its own; then there is no such state.
+	Index() int
+}
+
+// Field is one header field, its name as it was spelled.
+type Field struct {
+	Name, Value string
+}
+
+// Request is one parsed request. Its strings share one copy of the head and are immutable.
+type Request struct {
+	Method string // a token, case kept: "GET"
+	Target string // origin-form as received: path, and query with its "?"; "*" for OPTIONS *
+	Path   string // Target up to "?"; percent-encoding kept, begins with "/" ("*" for OPTIONS *)
+	Query  string // Target after "?", without it
+	Host   string // the Host field, or the authority of an absolute-form target
+	Minor  int    // HTTP/1.Minor
+	TLS    bool
+	Header []Field // in the order received, Host included
+	Body   []byte  // whole, decoded from chunks; nil when there is none
+	Remote netip.AddrPort
+}
+
+// Get returns the value of the first field called name, compared without regard to ASCII case, or "".
+func (r *Request) Get(name string) string {
+	for i := range r.Header {
+		if EqualFold(r.Header[i].Name, name) {
+			return r.Header[i].Value
+		}
+	}
+	return ""
+}
+
+// EqualFold reports whether two field names are the same, ASCII case aside.
+func EqualFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 0; i < len(a); i++ {
+		x, y := a[i], b[i]
+		if x == y {
+			continue
+		}
+		if 'A' <= x && x <= 'Z' {
+			x += 'a' - 'A'
+		}
+		if 'A' <= y && y <= 'Z' {
+			y += 'a' - 'A'
+		}
+		if x != y {
+			return false
+		}
+	}
+	return true
+}
