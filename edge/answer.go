@@ -1,0 +1,249 @@
+//go:build unix
+
+package edge
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/http1"
+)
+
+// copyBytesMax is the body size up to which copying behind the head is cheaper than a second vector entry.
+const copyBytesMax = 16 << 10
+
+var errEnded = errors.New("exchange: the answer is already complete")
+
+// home is the loop an exchange lives on, as its answer sees it.
+type home interface {
+	exchange.Loop
+	touched(x *answer) // flush x before the goroutine waits again
+}
+
+// driver sends what an answer has: a conn on its loop, or a carrier.
+type driver interface {
+	flush(x *answer)
+}
+
+// answer is an exchange.Exchange. It is allocated together with its request, once, and never reused: a handler may
+// keep either, and a late call on a complete answer harms nobody.
+type answer struct {
+	req    exchange.Request
+	s      *Server
+	home   home
+	remote netip.AddrPort
+	driver driver
+
+	header  []exchange.Field
+	body    []byte   // what Write gave first since the last flush
+	more    [][]byte // and then
+	refusal *http1.Error
+	done    chan struct{}
+	start   time.Time // only with Config.Access
+	sent    int64     // body bytes framed
+	status  int
+
+	close   bool // the connection ends with this answer
+	waiting bool // Serve returned before End
+	serving bool // Serve is running: the driver flushes by itself when it returns
+	dirty   bool // in home's list of touched answers
+	framed  bool // the head was sent
+	chunked bool
+	ended   bool
+	broken  bool // it failed after its head was sent
+	gone    bool
+}
+
+func newAnswer(s *Server, h home, d driver, remote netip.AddrPort) *answer {
+	return &answer{s: s, home: h, driver: d, remote: remote}
+}
+
+// begin is the request being whole.
+func (x *answer) begin(keepAlive bool) {
+	x.req.Remote = x.remote
+	x.close = !keepAlive || x.s.draining.Load()
+	if x.s.access != nil {
+		x.start = time.Now()
+	}
+}
+
+// wait counts an answer whose handler returned before it was complete.
+func (x *answer) wait() {
+	if !x.waiting {
+		x.waiting = true
+		x.s.inflight.Add(1)
+	}
+}
+
+// complete is the whole answer having been framed.
+func (x *answer) complete() {
+	if x.waiting {
+		x.waiting = false
+		x.s.inflight.Add(-1)
+	}
+	if x.s.access == nil {
+		return
+	}
+	x.req.Remote = x.remote
+	r := Record{Request: &x.req, Status: x.status, BodyBytes: x.sent, Gone: x.gone}
+	if !x.start.IsZero() {
+		r.Duration = time.Since(x.start)
+	}
+	if x.refusal != nil {
+		r.Refusal = x.refusal.Code
+	}
+	x.s.access(r)
+}
+
+// abandon is the peer having left while the request was read or answered.
+func (x *answer) abandon() {
+	if x.waiting && !x.gone {
+		x.leave()
+		x.complete()
+	}
+}
+
+func (x *answer) Request() *exchange.Request { return &x.req }
+func (x *answer) Loop() exchange.Loop        { return x.home }
+
+func (x *answer) Done() <-chan struct{} {
+	if x.done == nil {
+		x.done = make(chan struct{})
+		if x.gone {
+			close(x.done)
+		}
+	}
+	return x.done
+}
+
+func (x *answer) Head(status int, header []exchange.Field) {
+	if x.status == 0 && !x.ended {
+		x.status, x.header = status, header
+		x.touch()
+	}
+}
+
+func (x *answer) Write(p []byte) error {
+	switch {
+	case x.gone:
+		return exchange.ErrGone
+	case x.ended:
+		return errEnded
+	case len(p) == 0:
+		return nil
+	case x.body == nil:
+		x.body = p
+	default:
+		x.more = append(x.more, p)
+	}
+	x.touch()
+	return nil
+}
+
+func (x *answer) End() {
+	if x.ended || x.gone {
+		return
+	}
+	x.ended = true
+	if x.status < 200 || x.status > 999 {
+		x.refuse(refuseHandler)
+	}
+	x.touch()
+}
+
+func (x *answer) touch() {
+	if x.serving || x.dirty {
+		return
+	}
+	x.dirty = true
+	x.home.touched(x)
+}
+
+// leave tells the handler that nobody waits for its answer any more.
+func (x *answer) leave() {
+	if x.gone || x.ended {
+		return
+	}
+	x.gone = true
+	x.body, x.more = nil, nil
+	if x.done != nil {
+		close(x.done)
+	}
+}
+
+// refuse makes e the whole answer. It is too late when the head was sent: then the connection just ends, which a
+// chunked or counted body lets the peer see.
+func (x *answer) refuse(e *http1.Error) {
+	x.ended, x.close = true, true
+	x.body, x.more = nil, nil
+	if x.framed {
+		x.broken = true
+		return
+	}
+	x.refusal, x.status = e, e.Status
+}
+
+// due reports whether the answer has something to send. What a handler gave by the end of its turn is sent then: all
+// of it at once gets a Content-Length, a part of it begins a stream.
+func (x *answer) due() bool {
+	return !x.gone && (x.ended || x.status != 0 && !x.framed || x.body != nil)
+}
+
+// frame appends what there is to send to dst and returns it with the body that follows uncopied, if it is large.
+func (x *answer) frame(dst, date []byte) (out []byte, body [][]byte) {
+	if x.broken {
+		return dst, nil
+	}
+	if x.refusal != nil {
+		return http1.AppendRefusal(dst, x.refusal, date), nil
+	}
+	n := len(x.body)
+	for _, p := range x.more {
+		n += len(p)
+	}
+	bare := !http1.BodyAllowed(x.req.Method, x.status)
+	if !x.framed {
+		x.framed = true
+		head := http1.Head{
+			Status: x.status, Header: x.header, Minor: x.req.Minor, Method: x.req.Method,
+			ContentLength: int64(n), Date: date,
+		}
+		if !x.ended {
+			head.ContentLength = -1
+			x.chunked = x.req.Minor > 0 && !bare
+			x.close = x.close || x.req.Minor == 0
+		}
+		head.Close = x.close
+		dst = http1.AppendHead(dst, &head)
+	}
+	first, more := x.body, x.more
+	x.body, x.more = nil, nil
+	switch {
+	case bare:
+		return dst, nil
+	case x.chunked:
+		x.sent += int64(n)
+		if len(first) > 0 {
+			dst = http1.AppendChunk(dst, first)
+		}
+		for _, p := range more {
+			dst = http1.AppendChunk(dst, p)
+		}
+		if x.ended {
+			dst = http1.AppendLastChunk(dst)
+		}
+		return dst, nil
+	case n <= copyBytesMax:
+		x.sent += int64(n)
+		dst = append(dst, first...)
+		for _, p := range more {
+			dst = append(dst, p...)
+		}
+		return dst, nil
+	default:
+		x.sent += int64(n)
+		return dst, append([][]byte{first}, more...)
+	}
+}

@@ -1,0 +1,445 @@
+//go:build unix
+
+package edge
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/fortunadws/fortuna/edge/http1"
+)
+
+// readBytes is how much a carrier reads at a time; it has two buffers of it.
+const readBytes = 4 << 10
+
+// writeBytes is how much of an answer a peer must take within WriteDeadline.
+const writeBytes = 64 << 10
+
+// carrier drives a connection that left its loop, with a goroutine that may block and one that reads ahead of it. Its
+// exchanges live on the first; one that began on a loop stays there and only hands its bytes over.
+type carrier struct {
+	s      *Server
+	remote netip.AddrPort
+	bell   chan struct{} // told when what mu guards has changed, and when the server drains
+	input  chan []byte   // what was read, borrowed until the next receive; closed when the peer sends no more
+	quit   chan struct{} // closed when the carrier ends
+
+	mu    sync.Mutex
+	nc    net.Conn // nil until adopted
+	jobs  []func()
+	out   [][]byte // framed and not yet written
+	size  int      // bytes of out
+	free  bool     // the exchange in flight was completed
+	last  bool     // and nothing follows it
+	dead  bool     // the connection was cut
+	ended bool     // no job runs any more
+
+	// Touched on the carrying goroutine only.
+	x      *answer // being parsed or answered, here or on the loop it began on
+	dirty  []*answer
+	parser http1.Parser
+	in     []byte
+	mode   mode // idle to busy
+	since  time.Time
+	moved  time.Time
+	seen   int64
+	served int32
+}
+
+// carry takes over c, which evio has let go of. On the loop of c.
+func carry(c *conn) {
+	s := c.loop.s
+	k := &carrier{
+		s: s, remote: c.remote, bell: make(chan struct{}, 1), input: make(chan []byte), quit: make(chan struct{}),
+		out: c.rest, last: c.mode == closing, dead: c.mode == dead,
+		x: c.x, in: c.in, mode: c.mode, since: time.Now(), served: c.served,
+	}
+	k.moved = k.since
+	for _, p := range k.out {
+		k.size += len(p)
+	}
+	if c.parser != nil {
+		k.parser = *c.parser
+	} else {
+		k.parser.Limits = s.limits.HTTP
+	}
+	switch {
+	case c.x == nil:
+		k.mode = idle
+	case c.mode == busy:
+		c.x.driver = k // home remains: the handler's jobs are on their way there
+	default:
+		c.x.driver, c.x.home = k, k
+	}
+	s.mu.Lock()
+	s.carrying[k] = struct{}{}
+	s.mu.Unlock()
+	s.carried.Add(1)
+	s.carriers.Add(1)
+	go k.run(int(c.fd))
+}
+
+// Index is negative: no other connection shares this loop.
+func (k *carrier) Index() int { return -1 }
+
+// Post runs job on the carrying goroutine, soon. From anywhere.
+func (k *carrier) Post(job func()) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ended {
+		return false
+	}
+	k.jobs = append(k.jobs, job)
+	k.ring()
+	return true
+}
+
+func (k *carrier) ring() {
+	select {
+	case k.bell <- struct{}{}:
+	default: // it rings already
+	}
+}
+
+func (k *carrier) touched(x *answer) { k.dirty = append(k.dirty, x) }
+
+// flush hands over what x has. On x's home, which may be a loop.
+func (k *carrier) flush(x *answer) {
+	if x.gone {
+		return
+	}
+	var head []byte
+	var body [][]byte
+	if x.due() {
+		head, body = x.frame(nil, http1.AppendDate(nil, time.Now()))
+	}
+	k.mu.Lock()
+	if len(head) > 0 {
+		k.out = append(k.out, head)
+		k.size += len(head)
+	}
+	for _, p := range body {
+		k.out = append(k.out, p)
+		k.size += len(p)
+	}
+	k.free = x.ended
+	k.last = x.ended && x.close
+	behind := !x.ended && over(k.size, k.s.limits.UnsentBytesMax)
+	k.ring()
+	k.mu.Unlock()
+	switch {
+	case x.ended:
+		x.complete()
+	case behind:
+		x.wait()
+		x.abandon()
+	default:
+		x.wait()
+	}
+	if behind || x.broken {
+		k.cut()
+	}
+}
+
+// cut ends the connection now. From anywhere.
+func (k *carrier) cut() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.dead = true
+	if k.nc != nil {
+		_ = k.nc.Close() // it may be closed already
+	}
+	k.ring()
+}
+
+// run is the life of a carried connection.
+func (k *carrier) run(fd int) {
+	defer k.end()
+	nc, err := adopt(fd)
+	if err != nil {
+		k.s.log.Error("carry connection", "err", err)
+		return
+	}
+	k.mu.Lock()
+	k.nc = nc
+	k.mu.Unlock()
+	go k.read(nc)
+	tick := time.NewTicker(k.s.sweepEvery)
+	defer tick.Stop()
+	for {
+		k.work()
+		last, ok := k.write(nc)
+		switch {
+		case !ok:
+			return
+		case last:
+			k.linger(nc)
+			return
+		case k.mode <= inBody && len(k.in) > 0 && k.trip():
+			continue
+		case k.mode == idle && len(k.in) == 0 && k.s.draining.Load():
+			return
+		}
+		input := k.input
+		if k.mode == busy && over(len(k.in), k.s.limits.AheadBytesMax) {
+			input = nil // the kernel's buffer fills, and the peer stops
+		}
+		select {
+		case <-k.bell:
+		case p, ok := <-input:
+			if !ok {
+				return
+			}
+			k.in = append(k.in, p...)
+		case now := <-tick.C:
+			if !k.expire(now) {
+				return
+			}
+		}
+	}
+}
+
+// read reads ahead, one buffer at a time, and notices that the peer has gone.
+func (k *carrier) read(nc net.Conn) {
+	defer close(k.input)
+	var bufs [2][readBytes]byte // one borrowed by the carrier, one being filled
+	for i := 0; ; i ^= 1 {
+		n, err := nc.Read(bufs[i][:])
+		if n > 0 {
+			select {
+			case k.input <- bufs[i][:n]:
+			case <-k.quit:
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// work runs what was posted and flushes what it gave.
+func (k *carrier) work() {
+	k.mu.Lock()
+	jobs := k.jobs
+	k.jobs = nil
+	k.mu.Unlock()
+	for _, job := range jobs {
+		k.do(job)
+	}
+	for i := 0; i < len(k.dirty); i++ {
+		x := k.dirty[i]
+		x.dirty = false
+		x.driver.flush(x)
+	}
+	k.dirty = k.dirty[:0]
+}
+
+func (k *carrier) do(job func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			k.s.log.Error("panic in a job", "loop", k.Index(), "err", v, "stack", string(debug.Stack()))
+		}
+	}()
+	job()
+}
+
+// write sends all that was handed over. It reports whether that was the last answer, and false when the connection
+// has ended.
+func (k *carrier) write(nc net.Conn) (last, ok bool) {
+	for {
+		k.mu.Lock()
+		if k.dead {
+			k.mu.Unlock()
+			return false, false
+		}
+		if len(k.out) == 0 {
+			k.out = nil
+			last = k.last
+			if k.free {
+				k.free = false
+				k.x, k.mode = nil, idle
+				k.since = time.Now()
+			}
+			k.mu.Unlock()
+			return last, true
+		}
+		p := k.out[0]
+		k.out[0] = nil
+		k.out = k.out[1:]
+		k.mu.Unlock()
+		err := k.push(nc, p)
+		k.mu.Lock()
+		k.size -= len(p)
+		k.mu.Unlock()
+		if err != nil {
+			return false, false
+		}
+	}
+}
+
+// push writes p as long as the peer takes some of it.
+func (k *carrier) push(nc net.Conn, p []byte) error {
+	before, _ := unsentBy(nc)
+	for len(p) > 0 {
+		if d := k.s.limits.WriteDeadline; d >= 0 {
+			if err := nc.SetWriteDeadline(time.Now().Add(d)); err != nil {
+				return err
+			}
+		}
+		n, err := nc.Write(p[:min(len(p), writeBytes)])
+		p = p[n:]
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			// The kernel wakes a writer only when a third of its buffer is free; what the peer has acknowledged
+			// meanwhile is progress, too.
+			after, ok := unsentBy(nc)
+			if n > 0 || ok && after < before {
+				before = after
+				continue
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unsentBy is how much the kernel holds that the peer has not acknowledged.
+func unsentBy(nc net.Conn) (n int, ok bool) {
+	sc, is := nc.(syscall.Conn)
+	if !is {
+		return 0, false
+	}
+	rc, err := sc.SyscallConn()
+	if err != nil {
+		return 0, false
+	}
+	err = rc.Control(func(fd uintptr) { n, ok = unacknowledged(fd) })
+	return n, ok && err == nil
+}
+
+// trip parses one request from k.in and serves it. It reports whether there was anything to do.
+func (k *carrier) trip() bool {
+	if k.x == nil {
+		k.x = newAnswer(k.s, k, k, k.remote)
+	}
+	n, done, err := k.parser.Parse(k.in, &k.x.req)
+	if n == len(k.in) {
+		k.in = nil
+	} else {
+		k.in = append(k.in[:0], k.in[n:]...)
+	}
+	switch {
+	case err != nil:
+		k.refuse(refusalOf(err))
+		return true
+	case !done:
+		k.become(modeOf(k.parser.Phase(), len(k.in)))
+		if k.parser.WantContinue() {
+			k.mu.Lock()
+			k.out = append(k.out, http1.AppendContinue(nil))
+			k.mu.Unlock()
+			return true
+		}
+		return false
+	}
+	k.served++
+	k.mode = busy
+	k.x.begin(k.parser.KeepAlive() && !over(int(k.served)+1, k.s.limits.RequestsMax))
+	k.s.serveExchange(k.x)
+	k.flush(k.x)
+	return true
+}
+
+func (k *carrier) become(m mode) {
+	if k.mode != m {
+		k.mode, k.since = m, time.Now()
+		k.moved, k.seen = k.since, 0
+	}
+}
+
+// refuse answers the request that is being read, which is the last one.
+func (k *carrier) refuse(e *http1.Error) {
+	k.in, k.mode = nil, busy
+	k.x.refuse(e)
+	k.flush(k.x)
+}
+
+// expire looks at the deadline and reports whether the connection goes on.
+func (k *carrier) expire(now time.Time) bool {
+	m, age := &k.s.limits, now.Sub(k.since)
+	switch k.mode {
+	case idle:
+		return !over(age, m.IdleDeadline)
+	case inHead:
+		if over(age, m.HeadDeadline) {
+			k.refuse(refuseHead)
+		}
+	case inBody:
+		if n := k.parser.BodyBytes(); n != k.seen {
+			k.seen, k.moved = n, now
+		}
+		if m.slowBody(age, now.Sub(k.moved), k.seen) {
+			k.refuse(refuseBody)
+		}
+	}
+	return true
+}
+
+// linger closes our side and discards input, so that the peer can read its last answer, until it closes its own.
+func (k *carrier) linger(nc net.Conn) {
+	half, ok := nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	timer := time.NewTimer(max(0, k.s.limits.LingerMax))
+	defer timer.Stop()
+	for {
+		select {
+		case _, ok := <-k.input:
+			if !ok {
+				return
+			}
+		case <-timer.C:
+			return
+		case <-k.s.closing:
+			return
+		}
+	}
+}
+
+// end closes the connection and tells whoever still answers on it.
+func (k *carrier) end() {
+	if v := recover(); v != nil {
+		k.s.log.Error("panic while carrying a connection", "err", v, "stack", string(debug.Stack()))
+	}
+	close(k.quit)
+	k.cut()
+	if x := k.x; x != nil && k.mode == busy {
+		if x.home == home(k) {
+			x.abandon()
+		} else {
+			x.home.Post(x.abandon) // false: the loop has ended, and its jobs with it
+		}
+	}
+	for ended := false; !ended; {
+		k.work()
+		k.mu.Lock()
+		ended = len(k.jobs) == 0
+		k.ended = ended
+		k.mu.Unlock()
+	}
+	k.s.mu.Lock()
+	delete(k.s.carrying, k)
+	k.s.mu.Unlock()
+	k.s.carried.Add(-1)
+	k.s.release(k.remote)
+	k.s.carriers.Done()
+}

@@ -1,0 +1,344 @@
+//go:build unix
+
+package edge
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/fortunadws/fortuna/edge/http1"
+	"github.com/tidwall/evio"
+)
+
+// outBytesMax is how much of pipelined answers is gathered before a write.
+const outBytesMax = 64 << 10
+
+// mode is where a connection is in the life of a request.
+type mode uint8
+
+const (
+	idle      mode = iota // nothing of a request has come
+	inHead                // part of a head has
+	inBody                // part of a body has
+	busy                  // a handler has the request, or others on the loop have their turn
+	closing               // the last answer is complete; close when it is sent
+	lingering             // our side is closed; discarding until the peer closes its own
+	dead                  // shut down; evio will say closed
+)
+
+// conn is a connection driven by its loop. Every method runs there. While idle it holds neither buffer nor parser.
+type conn struct {
+	loop   *loop
+	evio   evio.Conn
+	x      *answer       // being parsed or answered
+	parser *http1.Parser // lent by the loop while inHead or inBody
+	in     []byte        // read and not yet parsed
+	rest   [][]byte      // unsent; not empty only on the way to a carrier
+	act    evio.Action   // what evio is told after every callback (E2)
+	remote netip.AddrPort
+	since  time.Duration // when mode began, on the loop's clock
+	moved  time.Duration // when the body last grew
+	seen   int64         // its bytes then
+	served int32         // requests
+	index  int32         // in loop.conns
+	fd     int32
+	mode   mode
+	woken  bool // Wake was called and Data(nil) has not come
+}
+
+// data is the trip: bytes come in, requests are parsed and served, answers leave in one write.
+func (c *conn) data(in []byte) {
+	switch {
+	case c.mode == busy:
+		c.in = append(c.in, in...)
+		if over(len(c.in), c.loop.s.limits.AheadBytesMax) {
+			c.leave() // a carrier can stop reading; evio cannot (E5)
+		}
+	case c.mode <= inBody:
+		if len(c.in) > 0 {
+			c.in = append(c.in, in...)
+			in = c.in
+		}
+		c.trips(in)
+	}
+}
+
+// trips serves the requests in buf, one after the other, as long as their answers are complete at once.
+func (c *conn) trips(buf []byte) {
+	served := 0
+	for len(buf) > 0 && c.mode <= inBody && c.act == evio.None {
+		if served == c.loop.s.limits.PipelinedMax {
+			c.mode = busy
+			c.loop.Post(c.resume)
+			break
+		}
+		n, done := c.parse(buf)
+		buf = buf[n:]
+		if !done {
+			break
+		}
+		served++
+		c.loop.s.serveExchange(c.x)
+		c.reply(c.x)
+	}
+	c.keep(buf)
+	c.settle(served > 0)
+}
+
+// parse feeds buf to the parser and reports how much it took and whether c.x is whole.
+func (c *conn) parse(buf []byte) (n int, done bool) {
+	s := c.loop.s
+	if c.parser == nil {
+		c.parser = c.loop.parser()
+	}
+	if c.x == nil {
+		c.x = newAnswer(s, c.loop, c, c.remote)
+	}
+	n, done, err := c.parser.Parse(buf, &c.x.req)
+	switch {
+	case err != nil:
+		c.refuse(refusalOf(err))
+		return len(buf), false
+	case !done:
+		if c.parser.WantContinue() {
+			c.loop.out = http1.AppendContinue(c.loop.out)
+		}
+		c.become(modeOf(c.parser.Phase(), len(buf)-n))
+		return n, false
+	}
+	c.served++
+	c.mode = idle
+	c.x.begin(c.parser.KeepAlive() && !over(int(c.served)+1, s.limits.RequestsMax))
+	return n, true
+}
+
+// refuse answers the request that is being read, which is the last one of the connection.
+func (c *conn) refuse(e *http1.Error) {
+	if c.x == nil {
+		c.x = newAnswer(c.loop.s, c.loop, c, c.remote)
+	}
+	c.x.refuse(e)
+	c.reply(c.x)
+}
+
+// reply frames what x has and decides what becomes of the connection.
+func (c *conn) reply(x *answer) {
+	l := c.loop
+	var body [][]byte
+	if x.due() {
+		l.out, body = x.frame(l.out, l.date)
+	}
+	switch {
+	case !x.ended:
+		c.mode = busy
+		x.wait()
+	case x.broken:
+		c.x = nil
+		x.complete()
+		c.send(body)
+		c.cut()
+		return
+	case x.close:
+		c.x = nil
+		x.complete()
+		c.mode = closing
+	default:
+		c.x = nil
+		x.complete()
+		c.mode = idle
+	}
+	if len(body) > 0 || len(l.out) >= outBytesMax {
+		c.send(body)
+	}
+}
+
+// flush sends what a job gave to x, and goes on with the requests behind it. From a job.
+func (c *conn) flush(x *answer) {
+	if c.x != x || c.mode != busy {
+		return
+	}
+	c.reply(x)
+	if c.mode == idle && len(c.in) > 0 {
+		c.trips(c.in)
+	} else {
+		c.settle(true)
+	}
+	c.tell()
+}
+
+// resume goes on after others had their turn. From a job.
+func (c *conn) resume() {
+	if c.mode == busy && c.x == nil && c.act == evio.None {
+		c.mode = idle
+		c.trips(c.in)
+		c.tell()
+	}
+}
+
+// keep holds what is left of the input, which may be evio's buffer or the end of c.in itself.
+func (c *conn) keep(buf []byte) {
+	if len(buf) == 0 || c.mode >= closing {
+		c.in = nil
+	} else {
+		c.in = append(c.in[:0], buf...)
+	}
+}
+
+// settle ends a turn: what was gathered is written, and what the connection no longer needs is returned.
+func (c *conn) settle(progress bool) {
+	c.send(nil)
+	if progress {
+		c.since = c.loop.now
+	}
+	if c.parser != nil && c.mode != inHead && c.mode != inBody {
+		c.loop.giveBack(c.parser)
+		c.parser = nil
+	}
+	if c.mode == closing && c.act == evio.None {
+		c.become(lingering)
+		shutdownWrite(int(c.fd))
+	}
+}
+
+func (c *conn) become(m mode) {
+	if c.mode != m {
+		c.mode, c.since = m, c.loop.now
+		c.moved, c.seen = c.since, 0
+	}
+}
+
+// send writes the loop's out and body. What the kernel does not take leaves the loop with the connection.
+func (c *conn) send(body [][]byte) {
+	l := c.loop
+	out := l.out
+	if l.out = out[:0]; cap(out) > outBytesKept {
+		l.out = nil
+	}
+	if len(out) == 0 && len(body) == 0 || c.mode == dead {
+		return
+	}
+	sent := 0
+	if len(c.rest) == 0 {
+		var err error
+		if sent, err = writeSocketAll(int(c.fd), out, body); err != nil {
+			c.cut()
+			return
+		}
+	}
+	if sent < len(out) {
+		c.rest = append(c.rest, slices.Clone(out[sent:]))
+	}
+	sent = max(0, sent-len(out))
+	for _, p := range body {
+		if n := min(sent, len(p)); n < len(p) {
+			c.rest = append(c.rest, p[n:])
+			sent -= n
+		} else {
+			sent -= n
+		}
+	}
+	if len(c.rest) > 0 {
+		c.leave()
+	}
+}
+
+// leave asks evio to detach the connection. evio does so when the socket is next writable or readable, so a caller
+// outside of data must tell.
+func (c *conn) leave() {
+	if c.act == evio.None {
+		c.act, c.since = evio.Detach, c.loop.now
+	}
+}
+
+// tell hands act to evio from a job.
+func (c *conn) tell() {
+	if c.act != evio.None && !c.woken {
+		c.woken = true
+		c.loop.woken++
+		c.evio.Wake()
+	}
+}
+
+// awake is evio asking for act.
+func (c *conn) awake() {
+	if c.woken {
+		c.woken = false
+		c.loop.woken--
+	}
+}
+
+// cut ends the connection now. evio reads the end and says closed, also when the peer's window is zero.
+func (c *conn) cut() {
+	c.mode = dead
+	shutdownSocket(int(c.fd))
+}
+
+// closed is evio having closed the connection: the peer did, or we.
+func (c *conn) closed() {
+	c.awake()
+	c.loop.remove(c)
+	c.mode = dead
+	if c.parser != nil {
+		c.loop.giveBack(c.parser)
+		c.parser = nil
+	}
+	if x := c.x; x != nil {
+		c.x = nil
+		x.abandon()
+	}
+	c.loop.s.release(c.remote)
+}
+
+// detached is evio having let go of the descriptor, which a carrier now owns.
+func (c *conn) detached() {
+	c.awake()
+	c.loop.remove(c)
+	carry(c)
+	c.mode, c.x, c.parser, c.in, c.rest = dead, nil, nil, nil, nil
+}
+
+// expire ends the connection when its deadline has passed. From the sweep.
+func (c *conn) expire(now time.Duration) {
+	m, age := &c.loop.s.limits, now-c.since
+	switch {
+	case c.act != evio.None:
+		if over(age, m.WriteDeadline) {
+			c.cut()
+		}
+	case c.mode == idle && over(age, m.IdleDeadline):
+		c.cut()
+	case c.mode == inHead && over(age, m.HeadDeadline):
+		c.refuse(refuseHead)
+		c.keep(nil)
+		c.settle(true)
+		c.tell()
+	case c.mode == inBody && c.slow(now):
+		c.refuse(refuseBody)
+		c.keep(nil)
+		c.settle(true)
+		c.tell()
+	case c.mode == lingering && over(age, m.LingerMax):
+		c.cut()
+	}
+}
+
+// slow reports whether the body that is being read has lost its right to more time.
+func (c *conn) slow(now time.Duration) bool {
+	if n := c.parser.BodyBytes(); n != c.seen {
+		c.seen, c.moved = n, now
+	}
+	return c.loop.s.limits.slowBody(now-c.since, now-c.moved, c.seen)
+}
+
+// modeOf is the mode while a request is read: idle after the empty lines that may precede one, if nothing is left.
+func modeOf(p http1.Phase, left int) mode {
+	switch {
+	case p == http1.PhaseBody:
+		return inBody
+	case p == http1.PhaseIdle && left == 0:
+		return idle
+	default:
+		return inHead
+	}
+}

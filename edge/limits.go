@@ -1,0 +1,99 @@
+package edge
+
+import (
+	"time"
+
+	"github.com/fortunadws/fortuna/edge/http1"
+)
+
+// Limits bound what one peer, and all peers together, can make a server hold or wait for. In a Config a zero field
+// means its default and a negative one means no limit. Sizes are in bytes; what bounds one message is in HTTP.
+type Limits struct {
+	HTTP http1.Limits // one request: target, head, fields, body; zero as a whole: http1.DefaultLimits
+
+	HeadDeadline  time.Duration // first byte of a request to the end of its head
+	BodyDeadline  time.Duration // end of the head to the end of the body, and between two reads of a body
+	BodyRateMin   int           // bytes per second that let a body take longer than BodyDeadline
+	BodyGrace     time.Duration // start of a body that BodyRateMin does not count
+	WriteDeadline time.Duration // without the peer taking one byte of an answer
+	IdleDeadline  time.Duration // between an answer and the next request
+	LingerMax     time.Duration // discarding input after a last answer, so that the peer can read it
+
+	ConnectionsMax int // all connections of the server
+	PerIPMax       int // connections of one address, of one /64 for IPv6; never counted for loopback
+	RequestsMax    int // requests of one connection, which then closes
+	PipelinedMax   int // requests of one connection answered in a row before the loop turns to others
+	AheadBytesMax  int // input read ahead while an answer is pending; beyond it reading stops
+	UnsentBytesMax int // unsent bytes of a streamed answer at which its connection is cut
+}
+
+// DefaultLimits returns the table of every limit of this package, with the reason for each.
+func DefaultLimits() Limits {
+	return Limits{
+		HTTP: http1.DefaultLimits(),
+
+		HeadDeadline:  10 * time.Second, // a head is one packet or two; slowloris sends a byte each nine seconds
+		BodyDeadline:  30 * time.Second, // 1 MB at 35 kB/s
+		BodyRateMin:   500,              // Apache's figure: any modem passes, a trickle attack does not
+		BodyGrace:     5 * time.Second,  // TCP slow start and a client that opens the file only now
+		WriteDeadline: 30 * time.Second, // a phone in a tunnel; longer is a peer that reads nothing on purpose
+		IdleDeadline:  60 * time.Second, // browsers and proxies keep a connection for about a minute
+		LingerMax:     2 * time.Second,  // a round trip around the world, several times
+
+		ConnectionsMax: connectionsMax(), // from RLIMIT_NOFILE: a failed accept ends evio's loop (E4)
+		PerIPMax:       256,              // an office behind one address, not a botnet's node
+		RequestsMax:    -1,               // deadlines bound a connection; a count only costs handshakes
+		PipelinedMax:   16,               // one peer's batch must not be every other peer's latency
+		AheadBytesMax:  64 << 10,         // one read of the loop; more is held by the kernel, on the peer's account
+		UnsentBytesMax: 16 << 20,         // a stream cannot be paused; its reader must keep up within this
+	}
+}
+
+// withDefaults returns m with its zero fields replaced.
+func (m Limits) withDefaults() Limits {
+	d := DefaultLimits()
+	if m.HTTP == (http1.Limits{}) {
+		m.HTTP = d.HTTP
+	}
+	for _, p := range []struct{ have, want *time.Duration }{
+		{&m.HeadDeadline, &d.HeadDeadline}, {&m.BodyDeadline, &d.BodyDeadline}, {&m.BodyGrace, &d.BodyGrace},
+		{&m.WriteDeadline, &d.WriteDeadline}, {&m.IdleDeadline, &d.IdleDeadline}, {&m.LingerMax, &d.LingerMax},
+	} {
+		if *p.have == 0 {
+			*p.have = *p.want
+		}
+	}
+	for _, p := range []struct{ have, want *int }{
+		{&m.BodyRateMin, &d.BodyRateMin}, {&m.ConnectionsMax, &d.ConnectionsMax}, {&m.PerIPMax, &d.PerIPMax},
+		{&m.RequestsMax, &d.RequestsMax}, {&m.PipelinedMax, &d.PipelinedMax},
+		{&m.AheadBytesMax, &d.AheadBytesMax}, {&m.UnsentBytesMax, &d.UnsentBytesMax},
+	} {
+		if *p.have == 0 {
+			*p.have = *p.want
+		}
+	}
+	return m
+}
+
+// over reports whether a duration or count is beyond its limit; a negative limit is none.
+func over[T ~int | ~int64](got, limit T) bool { return limit >= 0 && got > limit }
+
+// sweepEvery is how often deadlines are looked at: each second, or as often as the shortest of them needs.
+func (m Limits) sweepEvery() time.Duration {
+	every := time.Second
+	for _, d := range []time.Duration{m.HeadDeadline, m.BodyDeadline, m.WriteDeadline, m.IdleDeadline, m.LingerMax} {
+		if d > 0 && d/4 < every {
+			every = d / 4
+		}
+	}
+	return max(every, 5*time.Millisecond)
+}
+
+// slowBody reports whether a body of n bytes after age, the last of them still ago, has taken too long: it may always
+// take BodyDeadline, and longer while it keeps BodyRateMin on average and never pauses for BodyDeadline.
+func (m *Limits) slowBody(age, still time.Duration, n int64) bool {
+	if !over(age, m.BodyDeadline) {
+		return false
+	}
+	return over(still, m.BodyDeadline) || float64(n) < float64(m.BodyRateMin)*(age-m.BodyGrace).Seconds()
+}

@@ -1,0 +1,413 @@
+//go:build unix
+
+package edge
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/fortunadws/fortuna/edge/http1"
+	"github.com/tidwall/evio"
+)
+
+// outBytesKept is the largest buffer a loop keeps between callbacks.
+const outBytesKept = 256 << 10
+
+// roundsMax is how often the bell looks for jobs posted by jobs before it lets connections have their turn.
+const roundsMax = 8
+
+// loop is one event loop: one evio.Serve with one goroutine, sharing nothing with the others. Only Post may be called
+// from another goroutine.
+type loop struct {
+	s     *Server
+	index int
+
+	mu    sync.Mutex
+	jobs  []func()
+	rung  bool // a byte is on its way to the bell, or jobs are running
+	bell  int  // our end of the bell; -1 while there is none
+	stop  bool // asked to end
+	ended bool // no job runs any more
+
+	// Touched on the loop only.
+	conns   []*conn
+	dirty   []*answer // touched outside their Serve
+	spare   []func()  // the slice jobs are swapped with
+	parsers []*http1.Parser
+	out     []byte // what the current connection sends, emptied before the callback returns
+	date    []byte
+	now     time.Duration // since the server's start, as of the last sweep
+	sweeper *time.Timer
+	woken   int        // connections woken whose Data(nil) has not come yet
+	began   bool       // the bell was answered once
+	ready   chan error // told once, when it was or Serve failed
+	done    chan struct{}
+}
+
+func newLoop(s *Server, index int) *loop {
+	return &loop{s: s, index: index, bell: -1, ready: make(chan error, 1), done: make(chan struct{})}
+}
+
+// Index numbers the server's loops from 0.
+func (l *loop) Index() int { return l.index }
+
+// Post runs job on the loop, soon. From anywhere.
+func (l *loop) Post(job func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return false
+	}
+	l.jobs = append(l.jobs, job)
+	l.ring()
+	return true
+}
+
+// ring makes the loop call jobsDue. evio's Wake can be lost for 100 ms (E3); a byte in a socket cannot, because epoll
+// reports it until it is read. Called with mu held.
+func (l *loop) ring() {
+	if !l.rung && l.bell >= 0 {
+		l.rung = true
+		if _, err := writeSocket(l.bell, []byte{1}); err != nil {
+			l.s.log.Error("ring loop", "loop", l.index, "err", err)
+		}
+	}
+}
+
+// run serves until the server closes. evio ends on any failed accept and reports nil (E4), so an end that nobody asked
+// for is a crash of this loop: its connections are lost, and it begins again.
+func (l *loop) run(addr string) {
+	defer close(l.done)
+	for backoff := 10 * time.Millisecond; ; backoff = min(2*backoff, time.Second) {
+		started := time.Now()
+		err := l.serve(addr)
+		l.mu.Lock()
+		stop := l.stop
+		l.hang(-1)
+		l.mu.Unlock()
+		l.out = l.out[:0]
+		if !l.began {
+			l.end()
+			l.ready <- err
+			return
+		}
+		if stop {
+			l.end()
+			return
+		}
+		if time.Since(started) > time.Minute {
+			backoff = 10 * time.Millisecond
+		}
+		l.s.log.Error("event loop ended, serving again", "loop", l.index, "err", err, "dur", backoff)
+		select {
+		case <-time.After(backoff):
+		case <-l.s.closing:
+			l.end()
+			return
+		}
+	}
+}
+
+// end runs what is still posted, since Post promised it, and lets nothing follow.
+func (l *loop) end() {
+	if l.sweeper != nil {
+		l.sweeper.Stop()
+	}
+	for {
+		l.mu.Lock()
+		jobs := l.jobs
+		l.jobs = nil
+		l.ended = len(jobs) == 0
+		l.mu.Unlock()
+		if len(jobs) == 0 {
+			return
+		}
+		for _, job := range jobs {
+			l.do(job)
+		}
+		l.dirty = l.dirty[:0]
+	}
+}
+
+// hang replaces the bell. Called with mu held.
+func (l *loop) hang(fd int) {
+	if l.bell >= 0 {
+		closeSocket(l.bell)
+	}
+	l.bell, l.rung = fd, false
+}
+
+func (l *loop) serve(addr string) error {
+	dir, err := bellDir()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	sock := filepath.Join(dir, "bell"+strconv.Itoa(l.index))
+	var dialErr error
+	err = evio.Serve(evio.Events{
+		NumLoops: 1,
+		Serving: func(evio.Server) evio.Action {
+			// The socket listens already, so this does not wait for the loop.
+			fd, err := dialSocket(sock)
+			if err != nil {
+				dialErr = fmt.Errorf("dial bell: %w", err)
+				return evio.Shutdown
+			}
+			l.mu.Lock()
+			l.hang(fd)
+			l.ring() // for jobs posted before there was a bell
+			l.mu.Unlock()
+			return evio.None
+		},
+		Opened:   l.opened,
+		Data:     l.data,
+		Detached: l.detached,
+		Closed:   l.closed,
+	}, "tcp://"+addr+"?reuseport=true", "unix://"+sock)
+	if dialErr != nil {
+		return dialErr
+	}
+	return err
+}
+
+// bellDir makes a directory only we can enter, with a path short enough for a socket's address.
+func bellDir() (string, error) {
+	base := os.TempDir()
+	if len(base) > 60 {
+		base = "/tmp"
+	}
+	dir, err := os.MkdirTemp(base, "fortuna-")
+	if err != nil {
+		return "", fmt.Errorf("make a directory for the loop's bell: %w", err)
+	}
+	return dir, nil
+}
+
+// The callbacks of evio: all on the loop.
+
+// reuse lets evio read every connection into one buffer of the loop; nothing here keeps what it is given.
+var reuse = evio.Options{ReuseInputBuffer: true}
+
+const addrBell = 1 // AddrIndex of the bell, second address of Serve
+
+func (l *loop) opened(ec evio.Conn) (out []byte, opts evio.Options, act evio.Action) {
+	defer l.recover(ec, &act)
+	fd := connFD(ec)
+	if ec.AddrIndex() == addrBell {
+		closeOnExec(fd)
+		pollCloseOnExec(ec)
+		if !l.began {
+			l.began = true
+			l.ready <- nil
+		}
+		return nil, reuse, evio.None
+	}
+	return nil, reuse, l.admit(ec, fd)
+}
+
+func (l *loop) data(ec evio.Conn, in []byte) (out []byte, act evio.Action) {
+	defer l.recover(ec, &act)
+	c, ok := ec.Context().(*conn)
+	switch {
+	case !ok:
+		act = l.jobsDue()
+		l.nudge()
+		return nil, act
+	case len(in) == 0: // a Wake: evio asks for the action again (E2)
+		c.awake()
+	default:
+		c.data(in)
+		if len(l.dirty) > 0 {
+			l.flushDirty()
+			l.nudge()
+		}
+	}
+	return nil, c.act
+}
+
+// nudge makes evio look at its notes soon. A Wake from within a callback is lost until the poll's 100 ms are over when
+// the eventfd is read later in the same batch (E3), and so is a ring when the bell is; hence again until it was seen.
+func (l *loop) nudge() {
+	if l.woken > 0 {
+		l.mu.Lock()
+		l.ring()
+		l.mu.Unlock()
+	}
+}
+
+func (l *loop) detached(ec evio.Conn, _ io.ReadWriteCloser) (act evio.Action) {
+	defer l.recover(ec, &act)
+	if c, ok := ec.Context().(*conn); ok {
+		c.detached()
+	}
+	return evio.None
+}
+
+func (l *loop) closed(ec evio.Conn, _ error) (act evio.Action) {
+	defer l.recover(ec, &act)
+	if c, ok := ec.Context().(*conn); ok {
+		c.closed()
+	}
+	return evio.None
+}
+
+// recover keeps a fault of ours from ending the process: evio does not. The connection it happened on is closed.
+func (l *loop) recover(ec evio.Conn, act *evio.Action) {
+	if v := recover(); v != nil {
+		l.s.log.Error("panic on the event loop", "loop", l.index, "err", v, "stack", string(debug.Stack()))
+		l.out = l.out[:0]
+		*act = evio.Close
+		if c, ok := ec.Context().(*conn); ok {
+			c.act = evio.Close
+		} else if ec.AddrIndex() == addrBell {
+			*act = evio.None
+		}
+	}
+}
+
+// jobsDue runs what was posted. A job posted by a job runs in the same call, up to a bound.
+func (l *loop) jobsDue() evio.Action {
+	for round := 0; ; round++ {
+		l.mu.Lock()
+		if l.stop {
+			l.mu.Unlock()
+			return evio.Shutdown
+		}
+		jobs := l.jobs
+		l.jobs = l.spare
+		l.spare = nil
+		l.rung = len(jobs) > 0
+		if round == roundsMax && l.rung {
+			l.jobs = append(jobs, l.jobs...)
+			l.rung = false
+			l.ring()
+			jobs = nil
+		}
+		l.mu.Unlock()
+		if len(jobs) == 0 {
+			return evio.None
+		}
+		for i, job := range jobs {
+			jobs[i] = nil
+			l.do(job)
+		}
+		l.flushDirty()
+		l.spare = jobs[:0]
+	}
+}
+
+func (l *loop) do(job func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			l.s.log.Error("panic in a job", "loop", l.index, "err", v, "stack", string(debug.Stack()))
+		}
+	}()
+	job()
+}
+
+func (l *loop) touched(x *answer) { l.dirty = append(l.dirty, x) }
+
+// flushDirty sends what jobs and other connections' handlers gave to answers.
+func (l *loop) flushDirty() {
+	for i := 0; i < len(l.dirty); i++ { // flushing may touch more
+		if x := l.dirty[i]; x != nil { // nil: flushing it panicked
+			l.dirty[i] = nil
+			x.dirty = false
+			x.driver.flush(x)
+		}
+	}
+	l.dirty = l.dirty[:0]
+}
+
+// serveExchange calls the handler on the loop of x.
+func (s *Server) serveExchange(x *answer) {
+	x.serving = true
+	defer func() {
+		x.serving = false
+		if v := recover(); v != nil {
+			s.log.Error("panic in the handler", "loop", x.home.Index(), "err", v, "stack", string(debug.Stack()))
+			x.refuse(refuseHandler)
+		}
+	}()
+	s.handler.Serve(x)
+}
+
+// sweep looks at every connection's deadline, and runs again while there are connections.
+func (l *loop) sweep() {
+	l.tell(time.Now())
+	for i := len(l.conns) - 1; i >= 0; i-- { // closing never removes: evio tells closed later
+		l.conns[i].expire(l.now)
+	}
+	if len(l.conns) > 0 {
+		l.sweeper.Reset(l.s.sweepEvery)
+	} else {
+		l.sweeper = nil
+	}
+}
+
+// tell sets the loop's clock and Date.
+func (l *loop) tell(now time.Time) {
+	l.now = now.Sub(l.s.started)
+	l.date = http1.AppendDate(l.date[:0], now)
+}
+
+// add enters c and starts the sweep with the first connection.
+func (l *loop) add(c *conn) {
+	c.index = int32(len(l.conns))
+	l.conns = append(l.conns, c)
+	if l.sweeper == nil {
+		l.tell(time.Now())
+		l.sweeper = time.AfterFunc(l.s.sweepEvery, func() { l.Post(l.sweep) })
+	}
+}
+
+func (l *loop) remove(c *conn) {
+	last := len(l.conns) - 1
+	l.conns[c.index] = l.conns[last]
+	l.conns[c.index].index = c.index
+	l.conns[last] = nil
+	l.conns = l.conns[:last]
+}
+
+// parser lends a parser for the requests of one connection while it has any: an idle one needs none.
+func (l *loop) parser() *http1.Parser {
+	if n := len(l.parsers); n > 0 {
+		p := l.parsers[n-1]
+		l.parsers = l.parsers[:n-1]
+		return p
+	}
+	return &http1.Parser{Limits: l.s.limits.HTTP}
+}
+
+func (l *loop) giveBack(p *http1.Parser) {
+	if len(l.parsers) < 64 {
+		p.Reset()
+		l.parsers = append(l.parsers, p)
+	}
+}
+
+// halt asks the loop to end. From anywhere.
+func (l *loop) halt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stop = true
+	l.ring()
+}
+
+// drain closes idle connections. Others close with their answer, since draining is set.
+func (l *loop) drain() {
+	for _, c := range l.conns {
+		if c.mode == idle && c.act == 0 {
+			c.cut()
+		} else if c.x != nil {
+			c.x.close = true
+		}
+	}
+}

@@ -1,0 +1,151 @@
+//go:build unix
+
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fortunadws/fortuna/edge/exchange"
+)
+
+// Server is a listening address, its loops and their connections. Its methods may be called from anywhere.
+type Server struct {
+	handler    exchange.Handler
+	limits     Limits
+	access     func(Record)
+	log        *slog.Logger
+	addr       *net.TCPAddr
+	claim      int // keeps the port ours
+	loops      []*loop
+	started    time.Time
+	sweepEvery time.Duration
+
+	open     atomic.Int64
+	carried  atomic.Int64
+	inflight atomic.Int64
+	accepted atomic.Uint64
+	refused  atomic.Uint64
+	draining atomic.Bool
+	empty    chan struct{} // told when open falls to 0
+	closing  chan struct{} // closed by Close
+	closed   sync.Once
+	carriers sync.WaitGroup
+
+	mu       sync.Mutex
+	perIP    map[netip.Addr]int
+	carrying map[*carrier]struct{}
+}
+
+// Listen binds cfg.Addr and starts the loops; connections are accepted when it returns. An address in use is an error
+// that wraps syscall.EADDRINUSE.
+func Listen(cfg Config) (*Server, error) {
+	if cfg.Handler == nil {
+		return nil, errors.New("edge: listen: Config.Handler is nil: give a handler that answers")
+	}
+	s := &Server{
+		handler: cfg.Handler, limits: cfg.Limits.withDefaults(), access: cfg.Access, log: cfg.Log,
+		started: time.Now(), empty: make(chan struct{}, 1), closing: make(chan struct{}),
+		perIP: map[netip.Addr]int{}, carrying: map[*carrier]struct{}{},
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	s.sweepEvery = s.limits.sweepEvery()
+	if err := s.bind(cfg.Addr); err != nil {
+		return nil, fmt.Errorf("listen on %q: %w", cfg.Addr, err)
+	}
+	n := cfg.Loops
+	if n <= 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	for i := range n {
+		l := newLoop(s, i)
+		s.loops = append(s.loops, l)
+		go l.run(s.addr.String())
+	}
+	var err error
+	for _, l := range s.loops {
+		err = errors.Join(err, <-l.ready)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listen on %q: %w", cfg.Addr, err), s.Close())
+	}
+	return s, nil
+}
+
+// bind finds out whether the address is free, which SO_REUSEPORT would not tell, and claims it.
+func (s *Server) bind(addr string) error {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	probed := ln.Addr().(*net.TCPAddr)
+	if err := ln.Close(); err != nil {
+		return err
+	}
+	s.claim, s.addr, err = claim(probed)
+	return err
+}
+
+// Addr returns the address the server listens on, with its real port.
+func (s *Server) Addr() net.Addr { return s.addr }
+
+// Stats returns the server's counters.
+func (s *Server) Stats() Stats {
+	return Stats{
+		Open: s.open.Load(), Carried: s.carried.Load(), Inflight: s.inflight.Load(),
+		Accepted: s.accepted.Load(), Refused: s.refused.Load(),
+	}
+}
+
+// Drain refuses new connections, closes idle ones, lets exchanges in flight finish, and closes the server. When ctx
+// ends first it closes what is left and returns the context's error.
+func (s *Server) Drain(ctx context.Context) error {
+	s.draining.Store(true)
+	for _, l := range s.loops {
+		l.Post(l.drain)
+	}
+	s.mu.Lock()
+	for k := range s.carrying {
+		k.ring()
+	}
+	s.mu.Unlock()
+	for s.open.Load() > 0 {
+		select {
+		case <-s.empty:
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("drain: %d connections left: %w", s.open.Load(), ctx.Err()), s.Close())
+		}
+	}
+	return s.Close()
+}
+
+// Close closes the listeners and every connection, and returns when no loop runs any more.
+func (s *Server) Close() error {
+	s.closed.Do(func() {
+		close(s.closing)
+		for _, l := range s.loops {
+			l.halt()
+		}
+		for _, l := range s.loops {
+			<-l.done
+		}
+		s.mu.Lock()
+		for k := range s.carrying {
+			k.cut()
+		}
+		s.mu.Unlock()
+		s.carriers.Wait()
+		closeSocket(s.claim)
+	})
+	return nil
+}
