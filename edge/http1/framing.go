@@ -34,6 +34,12 @@ func (p *Parser) frame(name, value []byte) (ready bool) {
 			return p.refuse(417, "the only expectation that can be met is 100-continue")
 		}
 		f.expect = true
+	case foldEqual(name, "trailer"):
+		for item := range bytes.SplitSeq(value, []byte{','}) {
+			if item, _ = trim(item); forbiddenInTrailer(item) {
+				return p.refuse(400, "the field %s must not be announced for a trailer", item)
+			}
+		}
 	case foldEqual(name, "connection"):
 		for item := range bytes.SplitSeq(value, []byte{','}) {
 			item, _ = trim(item)

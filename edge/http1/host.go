@@ -5,7 +5,8 @@ import (
 	"net/netip"
 )
 
-// validHost reports whether b is uri-host [ ":" port ] (RFC 9110 section 7.2) and not empty: the value of a Host field.
+// validHost reports whether b is uri-host [ ":" port ] (RFC 9110 section 7.2), not empty and without percent escapes,
+// which no name in the DNS has: the value of a Host field.
 func validHost(b []byte) bool {
 	if len(b) == 0 {
 		return false
@@ -21,7 +22,7 @@ func validHost(b []byte) bool {
 			return false
 		}
 	}
-	return len(name) > 0 && escapedOrClass(name, classHost)
+	return len(name) > 0 && every(name, classHost)
 }
 
 // validIPv6 refuses the zone that netip allows: it has no meaning beyond one machine.
@@ -55,28 +56,14 @@ func validPort(b []byte) bool {
 
 // validUserinfo reports whether b may stand before the "@" of an authority (RFC 3986 section 3.2.1).
 func validUserinfo(b []byte) bool {
-	for {
-		part, rest, more := bytes.Cut(b, []byte{':'})
-		if !escapedOrClass(part, classHost) {
-			return false
-		}
-		if !more {
-			return true
-		}
-		b = rest
-	}
-}
-
-// escapedOrClass reports whether b is made of bytes of a class and of whole percent escapes.
-func escapedOrClass(b []byte, bit uint8) bool {
 	for i := 0; i < len(b); i++ {
-		if is(b[i], bit) {
-			continue
-		}
-		if b[i] != '%' || i+2 >= len(b) || !is(b[i+1], classHex) || !is(b[i+2], classHex) {
+		switch {
+		case is(b[i], classHost) || b[i] == ':':
+		case isEscape(b[i:]):
+			i += 2
+		default:
 			return false
 		}
-		i += 2
 	}
 	return true
 }

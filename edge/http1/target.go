@@ -60,7 +60,7 @@ func (p *Parser) checkPathAndQuery(b []byte) (ready bool) {
 		switch c := b[i]; {
 		case is(c, classPath) || c >= utf8.RuneSelf:
 		case c == '%':
-			if i+2 >= len(b) || !is(b[i+1], classHex) || !is(b[i+2], classHex) {
+			if !isEscape(b[i:]) {
 				return p.refuse(400, "a %% in the path must be followed by two hexadecimal digits")
 			}
 			if b[i+1] == '0' && b[i+2] == '0' {
@@ -79,6 +79,11 @@ func (p *Parser) checkPathAndQuery(b []byte) (ready bool) {
 		return p.refuse(400, "the request target must be ASCII or UTF-8")
 	}
 	return true
+}
+
+// isEscape reports whether b begins with "%" and two hexadecimal digits.
+func isEscape(b []byte) bool {
+	return len(b) > 2 && b[0] == '%' && is(b[1], classHex) && is(b[2], classHex)
 }
 
 // schemeBytes returns the length of "http://" or "https://" in front of b, in any case, or 0.
