@@ -1,6 +1,7 @@
 package web
 
 import (
+	"reflect"
 	"strings"
 
 	"github.com/dop251/goja"
@@ -108,14 +109,16 @@ func field(o *goja.Object, name string) goja.Value {
 	return nil
 }
 
+var bufferType = reflect.TypeFor[goja.ArrayBuffer]()
+
 // bytes returns the memory of an ArrayBuffer, typed array or DataView, not a copy; ok is false for anything else.
 func (r *Realm) bytes(v goja.Value) (b []byte, ok bool) {
 	o, isObject := v.(*goja.Object)
 	if !isObject {
 		return nil, false
 	}
-	if a, isBuffer := o.Export().(goja.ArrayBuffer); isBuffer {
-		return a.Bytes(), true
+	if o.ExportType() == bufferType { // asked first, because Export of another object runs its getters
+		return o.Export().(goja.ArrayBuffer).Bytes(), true
 	}
 	switch o.ClassName() {
 	case "Object":
