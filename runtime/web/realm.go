@@ -26,6 +26,8 @@ type Realm struct {
 	iterators  map[string]*goja.Object
 	asyncIter  *goja.Symbol
 	intrinsics map[string]goja.Value
+	events     events
+	timers     timers
 }
 
 // Options of a realm; they are shared by all realms of a deployment and never change.
@@ -116,3 +118,6 @@ func (r *Realm) asyncIterator() *goja.Symbol {
 	}
 	return r.asyncIter
 }
+
+// Inspect is v as console.log would show it.
+func (r *Realm) Inspect(v goja.Value) string { return r.inspect(v) }
