@@ -18,6 +18,9 @@ type class struct {
 	length  int    // of the constructor
 	hidden  bool   // not a property of the global object
 
+	// scripted returns the constructor of a class that JavaScript of ours defines; the fields below are unused then.
+	scripted func(r *Realm) *goja.Object
+
 	// construct returns the Go half of a new object; nil means "Illegal constructor".
 	construct func(r *Realm, c goja.ConstructorCall) any
 
@@ -113,6 +116,11 @@ func (r *Realm) class(c *class) *built {
 	}
 	b := &built{}
 	r.built[c.index] = b
+	if c.scripted != nil {
+		b.constructor = c.scripted(r)
+		b.prototype, _ = b.constructor.Get("prototype").(*goja.Object)
+		return b
+	}
 
 	constructor := r.VM.ToValue(func(call goja.ConstructorCall) *goja.Object {
 		if c.construct == nil {

@@ -43,6 +43,7 @@ func New(vm *goja.Runtime, host Host, opts Options) *Realm {
 	lazy := vm.NewDynamicObject(&lazyGlobals{r: r, global: global, defined: map[string]bool{}})
 	must(lazy.SetPrototype(global.Prototype()))
 	must(global.SetPrototype(lazy))
+	installLanguage(r)
 	return r
 }
 
