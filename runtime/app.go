@@ -1,0 +1,126 @@
+package runtime
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dop251/goja"
+
+	"github.com/fortunadws/fortuna/runtime/web"
+)
+
+// app is what a bundle exports, in one VM: its handlers, and the routes that lead to them.
+type app struct {
+	handlers []handler
+	routes   []routeEntry
+	fetch    int // index of the fetch handler; -1 if there is none
+}
+
+// handler is a JavaScript function and the object it is a method of.
+type handler struct {
+	this goja.Value
+	call goja.Callable
+}
+
+// routeEntry is one method of one declarative route: a handler, or a constant answer.
+type routeEntry struct {
+	method, pattern string
+	handler         int
+	constant        goja.Value // a Response, when not nil
+}
+
+const exportHint = "export default { fetch(request, env, ctx) { return new Response(\"Hello\") } }"
+
+// newApp reads a module's exports: `export default` with fetch, routes or both, or a bare function.
+func newApp(js *goja.Runtime, exports goja.Value) (*app, error) {
+	a := &app{fetch: -1}
+	module, _ := exports.(*goja.Object)
+	if module == nil {
+		return nil, noHandler("the app exports nothing")
+	}
+	def := module.Get("default")
+	if def == nil || goja.IsUndefined(def) {
+		if _, ok := goja.AssertFunction(module.Get("fetch")); !ok {
+			return nil, noHandler("the app has no default export")
+		}
+		def = module
+	}
+	if f, ok := goja.AssertFunction(def); ok {
+		a.fetch = a.add(goja.Undefined(), f)
+		return a, nil
+	}
+	o, ok := def.(*goja.Object)
+	if !ok {
+		return nil, noHandler("the default export is neither an object nor a function")
+	}
+	if f, ok := goja.AssertFunction(o.Get("fetch")); ok {
+		a.fetch = a.add(o, f)
+	}
+	if err := a.addRoutes(js, o); err != nil {
+		return nil, err
+	}
+	if a.fetch < 0 && len(a.routes) == 0 {
+		return nil, noHandler("the default export has neither a fetch function nor routes")
+	}
+	return a, nil
+}
+
+func noHandler(what string) *Failure {
+	return &Failure{Code: "no_handler", Status: 500, Message: what, Hint: exportHint}
+}
+
+func (a *app) add(this goja.Value, f goja.Callable) int {
+	a.handlers = append(a.handlers, handler{this, f})
+	return len(a.handlers) - 1
+}
+
+// addRoutes reads `routes: { "/users/:id": handler | Response | { GET: handler | Response } }`. An array is a
+// framework's own list of routes (Hono's, itty-router's), which its fetch knows how to use.
+func (a *app) addRoutes(js *goja.Runtime, o *goja.Object) error {
+	routes, ok := o.Get("routes").(*goja.Object)
+	if !ok || routes.ClassName() == "Array" {
+		return nil
+	}
+	for _, pattern := range routes.Keys() {
+		if !strings.HasPrefix(pattern, "/") {
+			return &Failure{Code: "bad_route", Status: 500, Message: fmt.Sprintf("route %q must begin with \"/\"", pattern)}
+		}
+		v := routes.Get(pattern)
+		if a.addRoute("", pattern, routes, v) {
+			continue
+		}
+		methods, ok := v.(*goja.Object)
+		if !ok {
+			return &Failure{Code: "bad_route", Status: 500,
+				Message: fmt.Sprintf("route %q must be a function, a Response or an object of methods", pattern)}
+		}
+		names := methods.Keys()
+		slices.Sort(names)
+		for _, m := range names {
+			if m != strings.ToUpper(m) || !a.addRoute(m, pattern, methods, methods.Get(m)) {
+				return &Failure{Code: "bad_route", Status: 500,
+					Message: fmt.Sprintf("route %q: %q must be an upper-case method with a function or a Response", pattern, m)}
+			}
+		}
+	}
+	return nil
+}
+
+func (a *app) addRoute(method, pattern string, this *goja.Object, v goja.Value) bool {
+	if f, ok := goja.AssertFunction(v); ok {
+		a.routes = append(a.routes, routeEntry{method: method, pattern: pattern, handler: a.add(this, f)})
+		return true
+	}
+	if web.IsResponse(v) {
+		a.routes = append(a.routes, routeEntry{method: method, pattern: pattern, constant: v})
+		return true
+	}
+	return false
+}
+
+// call runs the invocation's handler and returns what it returns.
+func (a *app) call(v *vm, inv *invocation) (goja.Value, error) {
+	h := &a.handlers[inv.handler]
+	return h.call(h.this, v.realm.NewRequest(inv.x.Request(), inv.params), v.env, v.realm.NewExecutionContext(inv))
+}

@@ -1,0 +1,193 @@
+package runtime
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/runtime/bundle"
+	"github.com/fortunadws/fortuna/runtime/router"
+	"github.com/fortunadws/fortuna/runtime/web"
+)
+
+// Deployment is a bundle that serves: its routes, its VMs and its executors. VMs are never shared between deployments.
+type Deployment struct {
+	rt     *Runtime
+	bundle *bundle.Bundle
+
+	router   *router.Router[*target] // nil without declarative routes
+	patterns []string                // of the router
+	fetch    int                     // index of the fetch handler, or -1
+	shapes   shapes                  // what is known of the fetch handler's paths
+	workers  *lane
+	slow     *lane // for routes that have shown slow turns, so that they queue behind each other only
+	seats    []seat
+
+	inflight atomic.Int64 // invocations not ended, plus one while the deployment is current
+	drained  sync.Once
+}
+
+// target is what a declarative route leads to: a handler, or a constant answer.
+type target struct {
+	handler  int
+	route    route
+	constant *web.Answer
+}
+
+// seat is the place of a deployment on one event loop. Only that loop touches it, but for warming.
+type seat struct {
+	vm      *vm
+	warming atomic.Bool
+}
+
+// newDeployment loads a bundle in a first VM and builds what serves it.
+func newDeployment(rt *Runtime, b *bundle.Bundle) (*Deployment, error) {
+	d := &Deployment{rt: rt, bundle: b, seats: make([]seat, rt.cfg.Loops)}
+	first, err := newVM(d)
+	if err != nil {
+		return nil, err
+	}
+	d.fetch = first.app.fetch
+	for _, e := range first.app.routes {
+		if d.router == nil {
+			d.router = router.New[*target]()
+		}
+		t := &target{handler: e.handler}
+		if e.constant != nil {
+			if a, ok := first.realm.Constant(e.constant); ok {
+				t.constant = &a
+			} else {
+				first.close()
+				return nil, &Failure{Code: "bad_route", Status: 500,
+					Message: "route \"" + e.pattern + "\": a constant Response cannot have a stream as its body; use a function"}
+			}
+		}
+		if !slices.Contains(d.patterns, e.pattern) {
+			d.patterns = append(d.patterns, e.pattern)
+		}
+		if err := d.router.Add(e.method, e.pattern, t); err != nil {
+			first.close()
+			return nil, &Failure{Code: "bad_route", Status: 500, Message: err.Error()}
+		}
+	}
+	d.inflight.Store(1)
+	d.workers = newLane(d, rt.cfg.Workers, first)
+	d.slow = newLane(d, 1, nil)
+	return d, nil
+}
+
+// serve finds the handler for an exchange and the executor for its route. The exchange has been counted in.
+func (d *Deployment) serve(x exchange.Exchange) {
+	q := x.Request()
+	inv := &invocation{x: x, dep: d, handler: d.fetch, began: now()}
+	if d.router != nil {
+		m, allow, ok := d.router.Match(q.Method, q.Path)
+		switch {
+		case ok && m.Value.constant != nil:
+			d.release()
+			respond(x, m.Value.constant.Status, m.Value.constant.Header, m.Value.constant.Body)
+			return
+		case ok:
+			inv.handler, inv.route, inv.params = m.Value.handler, &m.Value.route, m.Params
+		case len(allow) > 0:
+			d.refuse(x, failMethod(q, allow), exchange.Field{Name: "Allow", Value: strings.Join(allow, ", ")})
+			return
+		case d.fetch < 0:
+			d.refuse(x, failNoRoute(q))
+			return
+		}
+	}
+	if inv.route == nil {
+		inv.route = d.shapes.of(q.Method, q.Path)
+	}
+	if v := d.seated(x.Loop(), inv.route); v != nil {
+		inv.serve(v)
+		return
+	}
+	l := d.workers
+	if inv.route.slow.Load() {
+		l = d.slow
+	}
+	if !l.offer(inv) {
+		d.refuse(x, failNoCapacity(d.rt.cfg.Limits.QueueMax))
+	}
+}
+
+// refuse answers an exchange that no VM will see, and counts it out.
+func (d *Deployment) refuse(x exchange.Exchange, f *Failure, extra ...exchange.Field) {
+	d.release()
+	d.rt.refuse(x, f, extra...)
+}
+
+// seated returns the loop's own VM if the route has earned it and it can take one more; nil sends the invocation to a
+// worker.
+func (d *Deployment) seated(loop exchange.Loop, r *route) *vm {
+	i := loop.Index()
+	if i < 0 || i >= len(d.seats) || !r.inline.Load() {
+		return nil
+	}
+	s := &d.seats[i]
+	if s.vm == nil || s.vm.retired {
+		s.vm = nil
+		d.warm(s, loop)
+		return nil
+	}
+	if s.vm.inflight >= d.rt.cfg.Limits.InflightMax {
+		return nil
+	}
+	return s.vm
+}
+
+// warm makes a VM for an event loop on a goroutine, because loading an app takes too long for the loop.
+func (d *Deployment) warm(s *seat, loop exchange.Loop) {
+	if !s.warming.CompareAndSwap(false, true) || !d.acquire() {
+		return
+	}
+	go func() {
+		v, err := newVM(d)
+		if err != nil {
+			d.rt.report(asFailure(err))
+			d.release()
+			return // warming stays set: an app that cannot load again is not tried again
+		}
+		v.loop = loop
+		v.post = func(job func()) { loop.Post(job) }
+		loop.Post(func() {
+			s.vm = v
+			s.warming.Store(false)
+			d.release()
+		})
+	}()
+}
+
+// acquire counts an invocation in; it reports false when the deployment has drained.
+func (d *Deployment) acquire() bool {
+	for {
+		n := d.inflight.Load()
+		if n == 0 {
+			return false
+		}
+		if d.inflight.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// release counts an invocation out. The last one closes the deployment.
+func (d *Deployment) release() {
+	if d.inflight.Add(-1) > 0 {
+		return
+	}
+	d.drained.Do(func() {
+		close(d.workers.done)
+		close(d.slow.done)
+		for i := range d.seats {
+			if v := d.seats[i].vm; v != nil {
+				v.close()
+			}
+		}
+		d.rt.gone.Done()
+	})
+}

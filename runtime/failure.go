@@ -1,0 +1,185 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/dop251/goja"
+
+	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/runtime/bundle"
+)
+
+// Failure is why code did not do what was asked, for a person to read.
+type Failure struct {
+	Code     string            // stable: "handler_error", "cpu_budget", "deadline", "no_capacity", "no_app", ...
+	Status   int               // what the client got
+	Message  string            // "TypeError: x is not a function"; a limit is named with its value and config key
+	Stack    string            // source-mapped lines, innermost first; "" if there is none
+	Position bundle.Position   // where, in the source; Line is 0 if unknown
+	Frame    string            // the code around Position
+	Hint     string            // what to do about it, or ""
+	Request  *exchange.Request // nil for top-level code
+}
+
+// Error is the message with the position.
+func (f *Failure) Error() string {
+	if f.Position.Line > 0 {
+		return fmt.Sprintf("%s (%s:%d:%d)", f.Message, f.Position.File, f.Position.Line, f.Position.Column)
+	}
+	return f.Message
+}
+
+// failures with nothing to say about code.
+func failNoApp() *Failure {
+	return &Failure{Code: "no_app", Status: 503, Message: "no version of the app is running yet"}
+}
+
+func failNoCapacity(queue int) *Failure {
+	return &Failure{Code: "no_capacity", Status: 503,
+		Message: fmt.Sprintf("%d requests are waiting already: limits.queue_max = %d", queue, queue)}
+}
+
+func failNoRoute(q *exchange.Request) *Failure {
+	return &Failure{Code: "no_route", Status: 404, Message: "no route matches " + q.Method + " " + q.Path}
+}
+
+func failMethod(q *exchange.Request, allow []string) *Failure {
+	return &Failure{Code: "method_not_allowed", Status: 405,
+		Message: fmt.Sprintf("%s is not allowed for %s; use %s", q.Method, q.Path, strings.Join(allow, ", "))}
+}
+
+func failDeadline(l Limits) *Failure {
+	return &Failure{Code: "deadline", Status: 504,
+		Message: fmt.Sprintf("the handler has not answered within %d ms: limits.wall_ms = %d", l.Wall.Milliseconds(), l.Wall.Milliseconds()),
+		Hint:    "is a promise never settled? Set a higher limits.wall_ms in fortuna.toml if the answer takes that long"}
+}
+
+func failWaitUntil(l Limits) *Failure {
+	return &Failure{Code: "wait_until", Status: 200,
+		Message: fmt.Sprintf("what was given to ctx.waitUntil has not ended within %d ms of the answer: limits.wait_until_ms = %d", l.WaitUntil.Milliseconds(), l.WaitUntil.Milliseconds())}
+}
+
+func failHandler(message string) *Failure {
+	return &Failure{Code: "handler_error", Status: 500, Message: message}
+}
+
+// errSpent is the value a VM is interrupted with.
+var errSpent = errors.New("CPU budget spent")
+
+// failure explains an error of a turn.
+func (v *vm) failure(err error) *Failure {
+	var (
+		ex    *goja.Exception
+		spent *goja.InterruptedError
+		deep  *goja.StackOverflowError
+		crash *panicked
+	)
+	switch {
+	case errors.As(err, &spent):
+		limits := v.dep.rt.cfg.Limits
+		f := &Failure{Code: "cpu_budget", Status: 503,
+			Message: fmt.Sprintf("the handler computed for more than %d ms: limits.cpu_ms = %d", limits.CPU.Milliseconds(), limits.CPU.Milliseconds()),
+			Hint:    "is it an endless loop? Set a higher limits.cpu_ms in fortuna.toml if it needs that long"}
+		if v.loading {
+			f.Code = "startup_budget"
+			f.Message = fmt.Sprintf("the top level of the app computed for more than %d ms: limits.startup_ms = %d", limits.StartUp.Milliseconds(), limits.StartUp.Milliseconds())
+			f.Hint = "move work into a handler, or set a higher limits.startup_ms in fortuna.toml"
+		}
+		v.locate(f, frames(spent.Stack()))
+		return f
+	case errors.As(err, &deep):
+		f := failHandler(fmt.Sprintf("RangeError: calls nest more than %d deep: limits.call_stack_max = %d", v.dep.rt.cfg.Limits.CallStackMax, v.dep.rt.cfg.Limits.CallStackMax))
+		f.Code = "call_stack"
+		v.locate(f, frames(deep.Stack()))
+		return f
+	case errors.As(err, &ex):
+		f := v.thrown(ex.Value())
+		if f.Stack == "" {
+			v.locate(f, frames(ex.Stack()))
+		}
+		return f
+	case errors.As(err, &crash):
+		return &Failure{Code: "vm_panic", Status: 500,
+			Message: fmt.Sprintf("the JavaScript engine failed: %v", crash.value), Stack: crash.stack,
+			Hint: "this is a bug in fortuna or goja; the VM has been discarded"}
+	}
+	return failHandler(err.Error())
+}
+
+// thrown explains a thrown value: an Error with its stack, or anything else.
+func (v *vm) thrown(reason goja.Value) *Failure {
+	f := failHandler("")
+	v.js.Try(func() {
+		o, ok := reason.(*goja.Object)
+		if !ok {
+			f.Message = "Uncaught " + v.realm.Inspect(reason)
+			return
+		}
+		stack := o.Get("stack")
+		if stack == nil || goja.IsUndefined(stack) {
+			f.Message = "Uncaught " + v.realm.Inspect(reason)
+			return
+		}
+		f.Message = o.String()
+		for _, line := range strings.Split(stack.String(), "\n") {
+			if m := stackLine.FindStringSubmatch(line); m != nil {
+				f.Stack += strings.TrimRight(fmt.Sprintf("    at %s%s:%s:%s)", m[1], m[2], m[3], m[4]), " ") + "\n"
+			}
+		}
+	})
+	if f.Message == "" {
+		f.Message = "Uncaught exception"
+	}
+	v.locate(f, f.Stack)
+	return f
+}
+
+// stackLine is a line of goja's Error.stack: "\tat f (src/index.ts:2:52(13))" or "\tat src/index.ts:2:52(13)".
+var stackLine = regexp.MustCompile(`^\s*at (.*?\(|)([^()]+):(\d+):(\d+)(?:\(\d+\))?\)?$`)
+
+// frames writes a goja stack as thrown writes one.
+func frames(stack []goja.StackFrame) string {
+	var b strings.Builder
+	for i, s := range stack {
+		if i == 20 {
+			break
+		}
+		if p := s.Position(); p.Line > 0 {
+			name := s.FuncName()
+			if name == "" {
+				name = "<anonymous>"
+			}
+			fmt.Fprintf(&b, "    at %s (%s:%d:%d)\n", name, p.Filename, p.Line, p.Column)
+		}
+	}
+	return b.String()
+}
+
+// locate fills in stack, position and frame from lines as frames writes them.
+func (v *vm) locate(f *Failure, stack string) {
+	var kept strings.Builder
+	for _, line := range strings.Split(strings.TrimRight(stack, "\n"), "\n") {
+		m := stackLine.FindStringSubmatch(line)
+		if m == nil || strings.HasPrefix(m[2], "native") {
+			continue
+		}
+		fmt.Fprintf(&kept, "    at %s%s:%s:%s", m[1], m[2], m[3], m[4])
+		if strings.HasSuffix(m[1], "(") {
+			kept.WriteByte(')')
+		}
+		kept.WriteByte('\n')
+		if f.Position.Line == 0 {
+			p := bundle.Position{File: m[2]}
+			p.Line, _ = strconv.Atoi(m[3])
+			p.Column, _ = strconv.Atoi(m[4])
+			if frame := v.dep.bundle.Frame(p); frame != "" {
+				f.Position, f.Frame = p, frame
+			}
+		}
+	}
+	f.Stack = kept.String()
+}

@@ -1,0 +1,299 @@
+package runtime
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/dop251/goja"
+
+	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/runtime/router"
+	"github.com/fortunadws/fortuna/runtime/web"
+)
+
+// invocation is one handler call with its budget and deadline, from the request's arrival until the answer is
+// complete and everything given to waitUntil is settled. All but its creation happens on its VM's goroutine.
+type invocation struct {
+	x       exchange.Exchange
+	dep     *Deployment
+	route   *route
+	handler int // index into app.handlers
+	params  []router.Param
+	began   int64 // process clock
+
+	vm       *vm
+	spent    time.Duration // over all turns
+	answered bool
+	unsent   bool // answered in the turn that runs; sent when it is over
+	lingers  bool // answered, and kept by waitUntil
+	ended    bool
+	waits    int // promises given to waitUntil that are not settled
+	open     int // tickets out
+
+	status int // the answer, once answered
+	header []exchange.Field
+	body   []byte
+
+	// Made when the handler did not answer in its first turn.
+	ctx    context.Context
+	cancel context.CancelFunc
+	timer  *time.Timer
+}
+
+// serve calls the handler. It runs on the VM's goroutine.
+func (inv *invocation) serve(v *vm) {
+	inv.vm = v
+	v.inflight++
+	err := v.turn(inv, func() error {
+		result, err := v.app.call(v, inv)
+		if err == nil {
+			inv.take(result)
+		}
+		return err
+	})
+	if err != nil {
+		inv.fail(v.failure(err))
+	}
+	if !inv.answered && inv.ctx == nil {
+		inv.park()
+	}
+	inv.settle()
+}
+
+// take answers with what the handler returned: a Response, or a promise of one. It runs in a turn.
+func (inv *invocation) take(result goja.Value) {
+	p, ok := promise(result)
+	if !ok {
+		inv.respond(result)
+		return
+	}
+	switch p.State() {
+	case goja.PromiseStateFulfilled:
+		inv.respond(p.Result())
+	case goja.PromiseStateRejected:
+		inv.vm.handled(p)
+		inv.fail(inv.vm.thrown(p.Result()))
+	default:
+		inv.vm.realm.Then(result, inv.respond, func(reason goja.Value) { inv.fail(inv.vm.thrown(reason)) })
+	}
+}
+
+func promise(v goja.Value) (p *goja.Promise, ok bool) {
+	if o, isObject := v.(*goja.Object); isObject {
+		p, ok = o.Export().(*goja.Promise)
+	}
+	return p, ok
+}
+
+// respond answers with a Response object. A stream is read to its end first. It runs in a turn.
+func (inv *invocation) respond(v goja.Value) {
+	var a web.Answer
+	var err error
+	// v may be a Proxy, whose traps throw.
+	if ex := inv.vm.js.Try(func() { a, err = inv.vm.realm.Answer(v) }); ex != nil {
+		inv.fail(inv.vm.failure(ex))
+		return
+	}
+	switch {
+	case err != nil:
+		f := failHandler("TypeError: " + err.Error())
+		f.Hint = "return new Response(...) or Response.json(...), or a promise of one"
+		inv.fail(f)
+	case a.Stream != nil:
+		inv.vm.realm.ReadAll(a.Stream,
+			func(data []byte) { inv.answer(a.Status, a.Header, data) },
+			func(reason goja.Value) { inv.fail(inv.vm.thrown(reason)) })
+	default:
+		inv.answer(a.Status, a.Header, a.Body)
+	}
+}
+
+// answer completes the exchange. In a turn that is left until the turn is over, because sending is not code's time.
+func (inv *invocation) answer(status int, header []exchange.Field, body []byte) {
+	if inv.answered {
+		return
+	}
+	inv.answered = true
+	inv.status, inv.header, inv.body = status, header, body
+	switch v := inv.vm; {
+	case v == nil || !v.busy:
+		inv.send()
+	case v.current == inv:
+		inv.unsent = true
+	default: // answered in another invocation's turn: they share a promise
+		v.after = append(v.after, inv.send, inv.settle)
+	}
+}
+
+// send hands the answer to the exchange, on its own loop.
+func (inv *invocation) send() {
+	inv.unsent = false
+	if inv.vm != nil && inv.vm.loop != nil {
+		respond(inv.x, inv.status, inv.header, inv.body)
+		return
+	}
+	inv.x.Loop().Post(func() { respond(inv.x, inv.status, inv.header, inv.body) })
+}
+
+func respond(x exchange.Exchange, status int, header []exchange.Field, body []byte) {
+	x.Head(status, header)
+	if len(body) > 0 && x.Write(body) != nil {
+		return // the client has left, and the exchange has ended by itself
+	}
+	x.End()
+}
+
+// fail answers with a failure, unless the answer is out, and reports it.
+func (inv *invocation) fail(f *Failure) {
+	f.Request = inv.x.Request()
+	inv.dep.rt.report(f)
+	if !inv.answered {
+		inv.answer(inv.dep.rt.page(f))
+	}
+}
+
+// park gives an invocation that awaits something a context and a deadline, and watches its client.
+func (inv *invocation) park() {
+	inv.ctx, inv.cancel = context.WithCancel(context.Background())
+	v := inv.vm
+	inv.timer = time.AfterFunc(inv.dep.rt.cfg.Limits.Wall-time.Duration(now()-inv.began), func() { v.post(inv.overdue) })
+	gone, ctx := inv.x.Done(), inv.ctx
+	go func() {
+		select {
+		case <-gone:
+			v.post(inv.deserted)
+		case <-ctx.Done():
+		}
+	}()
+}
+
+// overdue ends an invocation whose time is up: for its answer, or for what it gave to waitUntil.
+func (inv *invocation) overdue() {
+	if inv.ended {
+		return
+	}
+	if !inv.answered {
+		inv.fail(failDeadline(inv.dep.rt.cfg.Limits))
+	} else if inv.waits > 0 {
+		inv.fail(failWaitUntil(inv.dep.rt.cfg.Limits))
+	}
+	inv.abort()
+}
+
+// deserted is called when the client has left. What was given to waitUntil goes on.
+func (inv *invocation) deserted() {
+	if inv.ended || inv.answered {
+		return
+	}
+	inv.answered = true
+	if inv.waits > 0 {
+		inv.settle()
+		return
+	}
+	inv.abort()
+}
+
+// abort ends an invocation that nobody waits for: what it has open fails with AbortError, and a moment is left for the
+// code to see that.
+func (inv *invocation) abort() {
+	inv.answered, inv.waits = true, 0
+	inv.cancel()
+	inv.timer.Stop()
+	v := inv.vm
+	inv.timer = time.AfterFunc(abortGrace, func() { v.post(inv.end) })
+	inv.settle()
+}
+
+// abortGrace is how long an aborted invocation may go on: for catch and finally blocks.
+const abortGrace = time.Second
+
+// settle ends the invocation when nothing is left of it.
+func (inv *invocation) settle() {
+	switch {
+	case !inv.answered || inv.ended:
+	case inv.waits > 0:
+		if !inv.lingers {
+			inv.lingers = true
+			inv.timer.Reset(inv.dep.rt.cfg.Limits.WaitUntil)
+		}
+	case inv.ctx != nil && inv.ctx.Err() != nil && inv.open > 0: // aborted: its operations are about to fail
+	default:
+		inv.end()
+	}
+}
+
+func (inv *invocation) end() {
+	if inv.ended {
+		return
+	}
+	inv.ended = true
+	if inv.cancel != nil {
+		inv.cancel()
+		inv.timer.Stop()
+	}
+	inv.vm.inflight--
+	inv.vm.settled()
+	inv.dep.release()
+}
+
+// WaitUntil is ctx.waitUntil. It runs in a turn, perhaps another invocation's.
+func (inv *invocation) WaitUntil(p goja.Value) {
+	if inv.ended {
+		return
+	}
+	if inv.ctx == nil {
+		inv.park()
+	}
+	inv.waits++
+	done := func() {
+		inv.waits = max(inv.waits-1, 0)
+		inv.vm.after = append(inv.vm.after, inv.settle)
+	}
+	inv.vm.realm.Then(p, func(goja.Value) { done() }, func(reason goja.Value) {
+		f := inv.vm.thrown(reason)
+		f.Message = "in waitUntil: " + f.Message
+		inv.fail(f)
+		done()
+	})
+}
+
+// ticket is the right to settle one operation of an invocation.
+type ticket struct {
+	inv  *invocation
+	used atomic.Bool
+}
+
+var _ web.Ticket = (*ticket)(nil)
+
+// Context ends with the invocation.
+func (t *ticket) Context() context.Context { return t.inv.ctx }
+
+// Settle runs job in a turn of the invocation.
+func (t *ticket) Settle(job func() error) {
+	if !t.used.CompareAndSwap(false, true) {
+		return
+	}
+	inv := t.inv
+	inv.vm.post(func() {
+		inv.open--
+		if inv.ended {
+			return
+		}
+		if err := inv.vm.turn(inv, job); err != nil {
+			inv.fail(inv.vm.failure(err))
+		}
+		inv.settle()
+	})
+}
+
+// Release gives the ticket back.
+func (t *ticket) Release() {
+	if !t.used.CompareAndSwap(false, true) {
+		return
+	}
+	t.inv.vm.post(func() {
+		t.inv.open--
+		t.inv.settle()
+	})
+}

@@ -1,0 +1,98 @@
+package runtime
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Limits bound what code may use. Start from DefaultLimits. Every field is a row of Table, where its config key, unit
+// and reason stand.
+type Limits struct {
+	CPU           time.Duration
+	StartUp       time.Duration
+	Wall          time.Duration
+	WaitUntil     time.Duration
+	CallStackMax  int
+	OperationsMax int
+	InflightMax   int
+	QueueMax      int
+}
+
+// DefaultLimits are the limits of an app that sets none.
+func DefaultLimits() Limits {
+	return Limits{
+		CPU:           50 * time.Millisecond,
+		StartUp:       time.Second,
+		Wall:          30 * time.Second,
+		WaitUntil:     30 * time.Second,
+		CallStackMax:  2000,
+		OperationsMax: 1000,
+		InflightMax:   1000,
+		QueueMax:      1000,
+	}
+}
+
+// LimitRow is one limit for a person: what fortuna.toml calls it, its value, its unit, and why it is there.
+type LimitRow struct {
+	Key, Value, Unit, Reason string
+}
+
+// limitFields ties a config key to its field, in the order they are shown.
+var limitFields = []struct {
+	key, unit, reason string
+	duration          func(*Limits) *time.Duration
+	count             func(*Limits) *int
+}{
+	{key: "cpu_ms", unit: "ms", reason: "time an invocation may compute, over all its turns, before it is stopped",
+		duration: func(l *Limits) *time.Duration { return &l.CPU }},
+	{key: "startup_ms", unit: "ms", reason: "time the top level of a bundle may compute",
+		duration: func(l *Limits) *time.Duration { return &l.StartUp }},
+	{key: "wall_ms", unit: "ms", reason: "time from a request's arrival until its answer must be ready",
+		duration: func(l *Limits) *time.Duration { return &l.Wall }},
+	{key: "wait_until_ms", unit: "ms", reason: "time ctx.waitUntil may go on after the answer",
+		duration: func(l *Limits) *time.Duration { return &l.WaitUntil }},
+	{key: "call_stack_max", unit: "calls", reason: "depth of JavaScript calls: the VM's stack grows on the Go heap",
+		count: func(l *Limits) *int { return &l.CallStackMax }},
+	{key: "operations_max", unit: "operations", reason: "timers, fetches and other operations one invocation has open at once",
+		count: func(l *Limits) *int { return &l.OperationsMax }},
+	{key: "in_flight_max", unit: "invocations", reason: "invocations parked at their awaits in one VM",
+		count: func(l *Limits) *int { return &l.InflightMax }},
+	{key: "queue_max", unit: "requests", reason: "requests that wait for a VM before more are answered 503",
+		count: func(l *Limits) *int { return &l.QueueMax }},
+}
+
+// Table lists every limit.
+func (l Limits) Table() []LimitRow {
+	var rows []LimitRow
+	for _, f := range limitFields {
+		row := LimitRow{Key: f.key, Unit: f.unit, Reason: f.reason}
+		if f.duration != nil {
+			row.Value = strconv.FormatInt(f.duration(&l).Milliseconds(), 10)
+		} else {
+			row.Value = strconv.Itoa(*f.count(&l))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// Set changes the limit with the config key given; value is a positive whole number in the limit's unit.
+func (l *Limits) Set(key, value string) error {
+	for _, f := range limitFields {
+		if f.key != key {
+			continue
+		}
+		n, err := strconv.Atoi(value)
+		if err != nil || n <= 0 || n > 1<<31 {
+			return fmt.Errorf("limits.%s must be a whole number of %s above 0, got %q", key, f.unit, value)
+		}
+		if f.duration != nil {
+			*f.duration(l) = time.Duration(n) * time.Millisecond
+		} else {
+			*f.count(l) = n
+		}
+		return nil
+	}
+	return fmt.Errorf("there is no limit called %q", key)
+}

@@ -1,0 +1,128 @@
+package runtime
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A route earns its inline place. Running a handler on the event loop is two to three times faster than a hop to a
+// worker, but a slow one stalls every connection of its loop. So a route begins on the workers, moves to the loop when a
+// window of its turns was fast, and goes back at the first slow turn, each time for longer.
+const (
+	inlineWindow     = 32                     // turns in a row that must be fast
+	inlineTurnMax    = 200 * time.Microsecond // what fast means on a worker, where a turn may be preempted
+	inlineTurnLimit  = time.Millisecond       // a turn over this on the loop sends the route back
+	penaltyFirst     = 100 * time.Millisecond
+	penaltyMax       = time.Minute
+	penaltyForgiven  = 10 * time.Second     // on the loop without a slow turn: the next penalty is the first again
+	slowTurn         = 5 * time.Millisecond // routes with such turns share a lane of their own
+	slowLaneForgiven = inlineWindow         // turns under it in a row, to leave that lane
+)
+
+// route is what is known of one route's turns. It is shared by all VMs.
+type route struct {
+	inline  atomic.Bool
+	slow    atomic.Bool
+	fast    atomic.Int32 // fast turns in a row
+	quick   atomic.Int32 // turns under slowTurn in a row
+	until   atomic.Int64 // not inline before this point of the process clock
+	since   atomic.Int64 // inline since
+	penalty atomic.Int64 // the next one, in nanoseconds
+}
+
+// observe learns from one turn.
+func (r *route) observe(spent time.Duration) {
+	if spent >= slowTurn {
+		r.slow.Store(true)
+		r.quick.Store(0)
+	} else if r.slow.Load() && r.quick.Add(1) >= slowLaneForgiven {
+		r.slow.Store(false)
+	}
+	if r.inline.Load() {
+		if spent > inlineTurnLimit {
+			r.demote()
+		}
+		return
+	}
+	if spent > inlineTurnMax {
+		r.fast.Store(0)
+		return
+	}
+	if r.fast.Add(1) >= inlineWindow {
+		if t := now(); t >= r.until.Load() {
+			r.since.Store(t)
+			r.inline.Store(true)
+		}
+	}
+}
+
+func (r *route) demote() {
+	t := now()
+	penalty := time.Duration(r.penalty.Load())
+	if penalty == 0 || time.Duration(t-r.since.Load()) > penaltyForgiven {
+		penalty = penaltyFirst
+	}
+	r.until.Store(t + int64(penalty))
+	r.penalty.Store(int64(min(2*penalty, penaltyMax)))
+	r.fast.Store(0)
+	r.inline.Store(false)
+}
+
+// shapesMax bounds how many shapes of paths are told apart; beyond it they share one route, which stays on the workers
+// unless all of them are fast.
+const shapesMax = 4096
+
+// shapes keeps a route for each shape of request that one fetch handler sees. An app that routes by itself is one
+// handler to us, but its paths differ in cost as much as routes do.
+type shapes struct {
+	mu    sync.RWMutex
+	known map[string]*route
+	rest  route
+}
+
+// of returns the route for a request.
+func (s *shapes) of(method, path string) *route {
+	var buffer [128]byte
+	shape := appendShape(append(buffer[:0], method...), path)
+	s.mu.RLock()
+	r := s.known[string(shape)]
+	s.mu.RUnlock()
+	if r != nil {
+		return r
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.known[string(shape)]; r != nil {
+		return r
+	}
+	if len(s.known) >= shapesMax {
+		return &s.rest
+	}
+	if s.known == nil {
+		s.known = map[string]*route{}
+	}
+	r = &route{}
+	s.known[string(shape)] = r
+	return r
+}
+
+// appendShape appends path with every segment that looks like a value (it has a digit, or is long) replaced by "*", and
+// cut after eight segments.
+func appendShape(dst []byte, path string) []byte {
+	const segmentMax, segments = 24, 8
+	for n := 0; len(path) > 0 && n < segments; n++ {
+		end, digit := 1, false
+		for end < len(path) && path[end] != '/' {
+			digit = digit || '0' <= path[end] && path[end] <= '9'
+			end++
+		}
+		if digit || end > segmentMax {
+			dst = append(dst, '/', '*')
+		} else {
+			dst = append(dst, path[:end]...)
+		}
+		path = path[end:]
+	}
+	return dst
+}

@@ -1,0 +1,294 @@
+package runtime
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/runtime/bundle"
+)
+
+// testLoop is an event loop for tests: one goroutine that runs jobs.
+type testLoop struct {
+	jobs  mailbox
+	index int
+}
+
+func newTestLoop(t testing.TB, index int) *testLoop {
+	l := &testLoop{index: index}
+	l.jobs.bell = make(chan struct{}, 1)
+	done := make(chan struct{})
+	t.Cleanup(func() { close(done) })
+	go func() {
+		for {
+			select {
+			case <-l.jobs.bell:
+				l.jobs.run()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return l
+}
+
+func (l *testLoop) Post(job func()) bool { l.jobs.post(job); return true }
+func (l *testLoop) Index() int           { return l.index }
+
+// testExchange is a request without a connection.
+type testExchange struct {
+	loop    *testLoop
+	request *exchange.Request
+	gone    chan struct{}
+	ended   chan struct{}
+	status  int
+	header  []exchange.Field
+	body    []byte
+}
+
+func (x *testExchange) Request() *exchange.Request          { return x.request }
+func (x *testExchange) Loop() exchange.Loop                 { return x.loop }
+func (x *testExchange) Done() <-chan struct{}               { return x.gone }
+func (x *testExchange) Head(status int, h []exchange.Field) { x.status, x.header = status, h }
+func (x *testExchange) Write(p []byte) error                { x.body = append(x.body, p...); return nil }
+func (x *testExchange) End()                                { close(x.ended) }
+
+// harness is a runtime with one app and what it reported.
+type harness struct {
+	t    testing.TB
+	rt   *Runtime
+	loop *testLoop
+
+	mu       sync.Mutex
+	failures []*Failure
+	lines    []string
+}
+
+// build compiles source, a TypeScript module.
+func build(t testing.TB, source string) *bundle.Bundle {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "app.ts")
+	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, err := bundle.Build(bundle.Options{Entry: file, Root: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func start(t testing.TB, cfg Config, source string) *harness {
+	t.Helper()
+	h := &harness{t: t, loop: newTestLoop(t, 0)}
+	cfg.Loops = 1
+	cfg.Failed = func(f *Failure) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.failures = append(h.failures, f)
+	}
+	cfg.Console = func(l Line) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.lines = append(h.lines, l.Text)
+	}
+	h.rt = New(cfg)
+	if _, err := h.rt.Deploy(build(t, source)); err != nil {
+		t.Fatalf("deploy: %v", err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := h.rt.Close(ctx); err != nil {
+			t.Errorf("close: %v: invocations leak", err)
+		}
+	})
+	return h
+}
+
+// begin sends a request; the answer is there when ended is closed.
+func (h *harness) begin(method, target, body string, header ...exchange.Field) *testExchange {
+	path, query, _ := strings.Cut(target, "?")
+	x := &testExchange{loop: h.loop, gone: make(chan struct{}), ended: make(chan struct{}), request: &exchange.Request{
+		Method: method, Target: target, Path: path, Query: query, Host: "test", Minor: 1, Header: header,
+	}}
+	if body != "" {
+		x.request.Body = []byte(body)
+	}
+	h.loop.Post(func() { h.rt.Serve(x) })
+	return x
+}
+
+func (x *testExchange) wait(t testing.TB) *testExchange {
+	t.Helper()
+	select {
+	case <-x.ended:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("%s %s: no answer", x.request.Method, x.request.Target)
+	}
+	return x
+}
+
+// get is the body of the answer to GET target.
+func (h *harness) get(target string) string {
+	h.t.Helper()
+	return string(h.begin("GET", target, "").wait(h.t).body)
+}
+
+func (h *harness) lastFailure() *Failure {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.failures) == 0 {
+		h.t.Fatal("nothing failed")
+	}
+	return h.failures[len(h.failures)-1]
+}
+
+func TestServe_answersWithWhatTheHandlerReturns(t *testing.T) {
+	h := start(t, Config{Vars: map[string]any{"NAME": "fortuna"}}, `
+		export default {
+			async fetch(request: Request, env: any, ctx: any): Promise<Response> {
+				const url = new URL(request.url)
+				switch (url.pathname) {
+				case "/json": return Response.json({ hello: "world" }, { status: 201, headers: { "x-a": "b" } })
+				case "/env": return new Response(env.NAME)
+				case "/echo": return new Response(await request.text(), { headers: { "content-type": "text/x" } })
+				case "/later": await new Promise(r => setTimeout(r, 1)); return new Response("later")
+				case "/stream": return new Response(new ReadableStream({ start(c) { c.enqueue(new TextEncoder().encode("st")); c.enqueue(new TextEncoder().encode("ream")); c.close() } }))
+				case "/wait": ctx.waitUntil(new Promise(r => setTimeout(r, 1)).then(() => console.log("waited"))); return new Response("now")
+				}
+				return new Response("not found", { status: 404 })
+			}
+		}`)
+	x := h.begin("GET", "/json", "").wait(t)
+	if x.status != 201 || string(x.body) != `{"hello":"world"}` || len(x.header) != 2 {
+		t.Errorf("json: %d %s %v", x.status, x.body, x.header)
+	}
+	if x := h.begin("POST", "/echo", "body").wait(t); string(x.body) != "body" || x.header[0].Value != "text/x" {
+		t.Errorf("echo: %s %v", x.body, x.header)
+	}
+	for target, want := range map[string]string{"/env": "fortuna", "/later": "later", "/stream": "stream", "/wait": "now", "/x": "not found"} {
+		if got := h.get(target); got != want {
+			t.Errorf("%s: got %q, want %q", target, got, want)
+		}
+	}
+}
+
+func TestServe_routes(t *testing.T) {
+	h := start(t, Config{}, `
+		export default { routes: {
+			"/users/:id": { GET: (r: any) => new Response("user " + r.params.id), PUT: () => new Response("put") },
+			"/const": new Response("constant", { headers: { "x-c": "1" } }),
+			"/any/*": (r: any) => new Response(r.method + " " + r.params["*"]),
+		} }`)
+	for target, want := range map[string]string{"/users/a%20b": "user a b", "/const": "constant", "/any/x/y": "GET x/y"} {
+		if got := h.get(target); got != want {
+			t.Errorf("%s: got %q, want %q", target, got, want)
+		}
+	}
+	if x := h.begin("DELETE", "/users/1", "").wait(t); x.status != 405 || x.header[1] != (exchange.Field{Name: "Allow", Value: "GET, HEAD, PUT"}) {
+		t.Errorf("405: %d %v", x.status, x.header)
+	}
+	if x := h.begin("GET", "/none", "").wait(t); x.status != 404 {
+		t.Errorf("404: %d", x.status)
+	}
+}
+
+func TestServe_failures(t *testing.T) {
+	h := start(t, Config{}, `
+		function inner() { throw new TypeError("bad thing") }
+		export default { async fetch(r: Request) {
+			switch (new URL(r.url).pathname) {
+			case "/sync": inner()
+			case "/late": await new Promise(r => setTimeout(r, 1)); inner()
+			case "/null": return null as any
+			case "/loop": for (;;) {}
+			case "/deep": const f = (n: number): number => f(n + 1) + 1; f(0)
+			case "/string": throw "text"
+			case "/unhandled": Promise.reject(new Error("nobody")); return new Response("ok")
+			}
+			return new Response("fine")
+		} }`)
+	for _, c := range []struct {
+		target string
+		status int
+		code   string
+		want   string
+	}{
+		{"/sync", 500, "handler_error", "TypeError: bad thing"},
+		{"/late", 500, "handler_error", "TypeError: bad thing"},
+		{"/null", 500, "handler_error", "a handler must return a Response, got null"},
+		{"/loop", 503, "cpu_budget", "limits.cpu_ms = 50"},
+		{"/deep", 500, "call_stack", "limits.call_stack_max = 2000"},
+		{"/string", 500, "handler_error", "Uncaught"},
+		{"/unhandled", 200, "handler_error", "unhandled rejection: Error: nobody"},
+	} {
+		x := h.begin("GET", c.target, "").wait(t)
+		f := h.lastFailure()
+		if x.status != c.status || f.Code != c.code || !strings.Contains(f.Message, c.want) {
+			t.Errorf("%s: status %d, failure %s %q", c.target, x.status, f.Code, f.Message)
+		}
+		if strings.Contains(string(x.body), "bad thing") {
+			t.Errorf("%s: the client was told what code threw: %s", c.target, x.body)
+		}
+		switch c.target {
+		case "/sync", "/late":
+			if f.Position.File != "app.ts" || f.Position.Line != 2 || !strings.Contains(f.Frame, "bad thing") {
+				t.Errorf("%s: position %v, frame\n%s\nstack\n%s", c.target, f.Position, f.Frame, f.Stack)
+			}
+		case "/loop":
+			if f.Position.Line != 8 {
+				t.Errorf("%s: position %v\n%s", c.target, f.Position, f.Stack)
+			}
+		}
+		if got := h.get("/"); got != "fine" {
+			t.Errorf("after %s: got %q", c.target, got)
+		}
+	}
+}
+
+func TestDeploy_badBundleKeepsTheFormer(t *testing.T) {
+	h := start(t, Config{}, `export default () => new Response("one")`)
+	for source, want := range map[string]string{
+		`throw new Error("at start")`:                       "Error: at start",
+		`export const x = 1`:                                "no default export",
+		`for (;;) {}`:                                       "limits.startup_ms = 1000",
+		`await new Promise(() => {}); export default {}`:    "the top level awaits",
+		`export default { routes: { "x": 1 } }`:             `route "x" must begin`,
+		`setTimeout(() => {}, 1); export default () => {}`:  "not allowed while the app loads",
+		`export default { routes: { "/x": { get(){} } } }`:  "must be an upper-case method",
+		`export default { fetch: 1 }`:                       "neither a fetch function nor routes",
+	} {
+		_, err := h.rt.Deploy(build(t, source))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\n got %v, want %q", source, err, want)
+		}
+	}
+	if got := h.get("/"); got != "one" {
+		t.Errorf("got %q", got)
+	}
+	if _, err := h.rt.Deploy(build(t, `await null; export default () => new Response("two")`)); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.get("/"); got != "two" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestDeploy_inFlightFinishOnTheFormer(t *testing.T) {
+	h := start(t, Config{}, `
+		let release: any
+		const gate = new Promise(r => release = r)
+		export default async (r: Request) => {
+			if (r.url.endsWith("/open")) { release(); return new Response("opened") }
+			await gate
+			return new Response("one")
+		}`)
+	_ = h
+}

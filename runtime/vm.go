@@ -1,0 +1,222 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/dop251/goja"
+
+	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/runtime/web"
+)
+
+// vm is one goja.Runtime with a bundle loaded. Only its owner's goroutine touches it: a worker's, or an event loop's.
+// Many invocations may be in flight in it, parked at their awaits.
+type vm struct {
+	js    *goja.Runtime
+	realm *web.Realm
+	dep   *Deployment
+	app   *app
+	env   goja.Value
+	lease *lease
+
+	post func(job func()) // runs job on the owner's goroutine; from anywhere
+	loop exchange.Loop    // the event loop that owns the VM; nil for a worker's
+
+	loading  bool
+	busy     bool        // a turn runs
+	current  *invocation // whose turn it is
+	inflight int
+	retired  bool            // takes no new invocations: its state is in doubt
+	rejected []*goja.Promise // rejected in this turn with nobody listening yet
+	after    []func()        // to do when the turn is over
+}
+
+// panicked is a Go panic that came out of the engine.
+type panicked struct {
+	value any
+	stack string
+}
+
+func (p *panicked) Error() string { return fmt.Sprint(p.value) }
+
+// newVM makes a VM and loads the bundle into it. It may run on any goroutine, before the VM has an owner.
+func newVM(d *Deployment) (*vm, error) {
+	v := &vm{js: goja.New(), dep: d}
+	v.js.SetMaxCallStackSize(d.rt.cfg.Limits.CallStackMax)
+	v.realm = web.New(v.js, v, web.Options{Egress: d.rt.cfg.Egress})
+	v.js.SetPromiseRejectionTracker(v.track)
+	guard(v.js)
+	v.lease = d.rt.watchdog.lease(func() { v.js.Interrupt(errSpent) })
+	if err := v.load(); err != nil {
+		v.close()
+		return nil, err
+	}
+	return v, nil
+}
+
+// load runs the bundle's top level and takes out its handlers.
+func (v *vm) load() error {
+	v.loading = true
+	defer func() { v.loading = false }()
+	var exports goja.Value
+	err := v.turn(nil, func() (err error) {
+		exports, err = v.js.RunProgram(v.dep.bundle.Program)
+		if p, ok := promise(exports); ok {
+			v.handled(p)
+		}
+		return err
+	})
+	if err != nil {
+		return v.failure(err)
+	}
+	if p, ok := promise(exports); ok { // the bundle awaits at its top level
+		switch p.State() {
+		case goja.PromiseStateRejected:
+			return v.thrown(p.Result())
+		case goja.PromiseStatePending:
+			return &Failure{Code: "startup_pending", Status: 500,
+				Message: "the top level awaits something that needs a request: timers, fetch and the like run in handlers only",
+				Hint:    "move the await into the handler"}
+		}
+		exports = p.Result()
+	}
+	err = v.turn(nil, func() (err error) {
+		v.env = v.environment()
+		v.app, err = newApp(v.js, exports)
+		return err
+	})
+	if err != nil {
+		var f *Failure
+		if errors.As(err, &f) {
+			return f
+		}
+		return v.failure(err)
+	}
+	return nil
+}
+
+// environment is the env argument of handlers.
+func (v *vm) environment() goja.Value {
+	env := v.js.NewObject()
+	for _, name := range v.dep.rt.vars {
+		switch value := v.dep.rt.cfg.Vars[name].(type) {
+		case string, bool, int64, float64, int:
+			if err := env.Set(name, value); err != nil {
+				panic(err)
+			}
+		default:
+			panic(fmt.Sprintf("var %s has type %T", name, value))
+		}
+	}
+	return env
+}
+
+// turn makes one outermost call into the VM and the promise jobs it leaves, for inv (nil: top-level code), within what
+// is left of its budget. An error is what was thrown, an interrupt, a stack overflow or a panic.
+func (v *vm) turn(inv *invocation, f func() error) (err error) {
+	budget := v.dep.rt.cfg.Limits.StartUp
+	if inv != nil {
+		budget = v.dep.rt.cfg.Limits.CPU - inv.spent
+	}
+	v.current, v.busy = inv, true
+	start := v.dep.rt.watchdog.begin(v.lease, budget)
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicked{p, string(debug.Stack())}
+			v.retired = true
+		}
+		if v.dep.rt.watchdog.end(v.lease) {
+			v.js.ClearInterrupt()
+			v.retired = true
+		}
+		spent := time.Duration(now() - start)
+		v.current, v.busy = nil, false
+		if err != nil {
+			var deep *goja.StackOverflowError
+			v.retired = v.retired || errors.As(err, &deep)
+		}
+		if inv != nil {
+			inv.spent += spent
+			inv.route.observe(spent)
+			if inv.unsent {
+				inv.send()
+			}
+		}
+		if len(v.rejected) > 0 {
+			v.reportRejections(inv)
+		}
+		for len(v.after) > 0 {
+			job := v.after[0]
+			v.after = v.after[1:]
+			job()
+		}
+	}()
+	return f()
+}
+
+// reportRejections reports the promises that a turn rejected and nobody listens to.
+func (v *vm) reportRejections(inv *invocation) {
+	for _, p := range v.rejected {
+		f := v.thrown(p.Result())
+		f.Message = "unhandled rejection: " + f.Message
+		if inv != nil {
+			f.Request = inv.x.Request()
+		}
+		v.dep.rt.report(f)
+	}
+	v.rejected = v.rejected[:0]
+}
+
+// track is goja's promise rejection tracker.
+func (v *vm) track(p *goja.Promise, op goja.PromiseRejectionOperation) {
+	if op == goja.PromiseRejectionHandle {
+		v.handled(p)
+		return
+	}
+	v.rejected = append(v.rejected, p)
+}
+
+// handled takes p off the list of rejections nobody listens to.
+func (v *vm) handled(p *goja.Promise) {
+	for i, q := range v.rejected {
+		if p == q {
+			v.rejected = append(v.rejected[:i], v.rejected[i+1:]...)
+			return
+		}
+	}
+}
+
+// settled is called when an invocation has ended in this VM.
+func (v *vm) settled() {
+	if v.retired && v.inflight == 0 {
+		v.close()
+	}
+}
+
+func (v *vm) close() { v.dep.rt.watchdog.forget(v.lease) }
+
+// Begin takes a ticket of the running invocation.
+func (v *vm) Begin(what string) (web.Ticket, error) {
+	inv := v.current
+	switch {
+	case inv == nil:
+		return nil, fmt.Errorf("%s: not allowed while the app loads; call it in a handler", what)
+	case inv.open >= v.dep.rt.cfg.Limits.OperationsMax:
+		return nil, fmt.Errorf("%s: %d operations are open already: limits.operations_max = %d", what, inv.open, inv.open)
+	}
+	if inv.ctx == nil {
+		inv.park()
+	}
+	inv.open++
+	return &ticket{inv: inv}, nil
+}
+
+// Log hands a console line on.
+func (v *vm) Log(level web.Level, text string) {
+	if f := v.dep.rt.cfg.Console; f != nil {
+		f(Line{Level: level, Text: text})
+	}
+}

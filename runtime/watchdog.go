@@ -1,0 +1,137 @@
+package runtime
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// watchdogPeriod is how often turns are checked: a turn is stopped at most this much after its budget is spent.
+const watchdogPeriod = 10 * time.Millisecond
+
+// watchdog interrupts turns that have spent their budget. One goroutine watches all VMs, because a timer for each turn
+// would cost more than most turns; it sleeps when no turn has run for a while.
+type watchdog struct {
+	mu     sync.Mutex
+	leases map[*lease]struct{}
+	asleep atomic.Bool
+	wake   chan struct{}
+	stop   chan struct{}
+}
+
+// lease is the time a VM may run for: its current turn's deadline, in nanoseconds of the process clock.
+type lease struct {
+	deadline  atomic.Int64
+	interrupt func()
+}
+
+// States of a lease's deadline besides a point in time.
+const (
+	resting      = 0  // no turn runs
+	interrupting = -1 // the watchdog is calling interrupt
+	interrupted  = -2 // it has called it
+)
+
+var processStart = time.Now()
+
+// now is the process clock: nanoseconds, monotonic, never 0.
+func now() int64 { return int64(time.Since(processStart)) + 1 }
+
+func newWatchdog() *watchdog {
+	w := &watchdog{leases: map[*lease]struct{}{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	go w.run()
+	return w
+}
+
+// lease registers a VM; interrupt is called from the watchdog's goroutine.
+func (w *watchdog) lease(interrupt func()) *lease {
+	l := &lease{interrupt: interrupt}
+	w.mu.Lock()
+	w.leases[l] = struct{}{}
+	w.mu.Unlock()
+	return l
+}
+
+func (w *watchdog) forget(l *lease) {
+	w.mu.Lock()
+	delete(w.leases, l)
+	w.mu.Unlock()
+}
+
+// begin starts a turn that may run for budget. It returns when the turn began.
+func (w *watchdog) begin(l *lease, budget time.Duration) int64 {
+	start := now()
+	l.deadline.Store(start + int64(max(budget, time.Millisecond)))
+	if w.asleep.Load() && w.asleep.CompareAndSwap(true, false) {
+		w.wake <- struct{}{}
+	}
+	return start
+}
+
+// end ends the turn. It reports whether the watchdog has interrupted it: the caller must then clear the interrupt, so
+// that a late one never hits the next turn.
+func (w *watchdog) end(l *lease) (wasInterrupted bool) {
+	for {
+		d := l.deadline.Load()
+		if d == interrupting {
+			continue // it is inside interrupt(), a matter of nanoseconds
+		}
+		if l.deadline.CompareAndSwap(d, resting) {
+			return d == interrupted
+		}
+	}
+}
+
+func (w *watchdog) run() {
+	tick := time.NewTicker(watchdogPeriod)
+	defer tick.Stop()
+	idle := 0
+	for {
+		select {
+		case <-w.stop:
+			return
+		case <-tick.C:
+		}
+		if w.check(now()) {
+			idle = 0
+			continue
+		}
+		if idle++; idle < 100 {
+			continue
+		}
+		tick.Stop()
+		w.asleep.Store(true)
+		// A turn may have begun between the check and the line above, and not have seen us asleep.
+		if !w.check(now()) {
+			select {
+			case <-w.wake:
+			case <-w.stop:
+				return
+			}
+		} else if !w.asleep.CompareAndSwap(true, false) {
+			<-w.wake
+		}
+		idle = 0
+		tick.Reset(watchdogPeriod)
+	}
+}
+
+// check interrupts what is over its deadline, and reports whether any turn is running.
+func (w *watchdog) check(t int64) (busy bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for l := range w.leases {
+		d := l.deadline.Load()
+		if d == resting {
+			continue
+		}
+		busy = true
+		if d > 0 && t > d && l.deadline.CompareAndSwap(d, interrupting) {
+			l.interrupt()
+			l.deadline.Store(interrupted)
+		}
+	}
+	return busy
+}
+
+func (w *watchdog) close() { close(w.stop) }

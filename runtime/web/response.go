@@ -1,0 +1,199 @@
+package web
+
+import (
+	"fmt"
+
+	"github.com/dop251/goja"
+
+	"github.com/fortunadws/fortuna/edge/exchange"
+)
+
+// response is the Go half of a Response (Fetch 5.5).
+type response struct {
+	status     int
+	statusText string
+	header     *headers
+	headerObj  *goja.Object // the Headers object, once code asked for it
+	body       body
+	typ        string // "default", "error", "basic", "opaqueredirect"
+	url        string
+	redirected bool
+}
+
+var responseClass = expose("Response")
+
+func (s *response) content() *body      { return &s.body }
+func (s *response) contentType() string { v, _ := s.header.get("content-type"); return v }
+
+func init() {
+	responseClass.construct = func(r *Realm, c goja.ConstructorCall) any {
+		s := r.newResponse("Response", c.Argument(1))
+		if v := c.Argument(0); !nullish(v) {
+			s.setBody(r, "Response", v)
+		}
+		return s
+	}
+	responseClass.members = append([]member{
+		getter("type", func(r *Realm, s *response) goja.Value { return r.VM.ToValue(s.typ) }),
+		getter("url", func(r *Realm, s *response) goja.Value { return r.VM.ToValue(s.url) }),
+		getter("redirected", func(r *Realm, s *response) goja.Value { return r.VM.ToValue(s.redirected) }),
+		getter("status", func(r *Realm, s *response) goja.Value { return r.VM.ToValue(s.status) }),
+		getter("ok", func(r *Realm, s *response) goja.Value { return r.VM.ToValue(s.status >= 200 && s.status <= 299) }),
+		getter("statusText", func(r *Realm, s *response) goja.Value { return r.latin1(s.statusText) }),
+		getter("headers", func(r *Realm, s *response) goja.Value {
+			if s.headerObj == nil {
+				s.headerObj = r.make(headersClass, s.header)
+			}
+			return s.headerObj
+		}),
+		method("clone", 0, func(r *Realm, s *response, _ goja.FunctionCall) goja.Value {
+			c := *s
+			c.body = s.body.clone(r, "Response.clone")
+			c.header, c.headerObj = s.header.clone(), nil
+			c.header.immutable = s.header.immutable
+			return r.make(responseClass, &c)
+		}),
+	}, bodyMembers[*response]()...)
+	responseClass.statics = []member{
+		static("error", 0, func(r *Realm, _ goja.FunctionCall) goja.Value {
+			return r.make(responseClass, &response{typ: "error", header: &headers{immutable: true}})
+		}),
+		static("json", 1, func(r *Realm, c goja.FunctionCall) goja.Value {
+			data := r.stringifyJSON("Response.json", c.Argument(0))
+			s := r.newResponse("Response.json", c.Argument(1))
+			s.refuseNullBody(r, "Response.json")
+			s.body = body{present: true, data: data}
+			s.defaultType("application/json")
+			return r.make(responseClass, s)
+		}),
+		static("redirect", 1, func(r *Realm, c goja.FunctionCall) goja.Value {
+			// The URL may be relative: there is no document to resolve it against, and clients accept it (RFC 9110 10.2.2).
+			location := text(c.Argument(0))
+			if u, err := parseURL(location, nil); err == nil {
+				location = u.href()
+			} else if location == "" || location[0] != '/' {
+				panic(r.TypeError("Response.redirect: %q is neither a URL nor a path", location))
+			}
+			status := 302
+			if v := c.Argument(1); !goja.IsUndefined(v) {
+				status = int(v.ToInteger())
+			}
+			switch status {
+			case 301, 302, 303, 307, 308:
+			default:
+				panic(r.RangeError("Response.redirect: %d is not a redirect status; use 301, 302, 303, 307 or 308", status))
+			}
+			h := &headers{immutable: true}
+			h.append("location", location)
+			return r.make(responseClass, &response{status: status, typ: "default", header: h})
+		}),
+	}
+}
+
+// newResponse reads a ResponseInit (Fetch 5.5).
+func (r *Realm) newResponse(what string, init goja.Value) *response {
+	s := &response{status: 200, typ: "default", header: &headers{}}
+	o := r.dictionary(what+": init", init)
+	if o == nil {
+		return s
+	}
+	if other, ok := half[*response](o); ok { // new Response(body, response): the common way to change a response
+		s.status, s.statusText = other.status, other.statusText
+		s.header.list = append(s.header.list, other.header.list...)
+		return s
+	}
+	if v := field(o, "status"); v != nil {
+		s.status = int(v.ToInteger())
+		if s.status < 200 || s.status > 599 {
+			panic(r.RangeError("%s: status must be from 200 to 599, got %d", what, s.status))
+		}
+	}
+	if v := field(o, "statusText"); v != nil {
+		s.statusText = r.byteString(what+": statusText", v)
+		for i := 0; i < len(s.statusText); i++ {
+			if c := s.statusText[i]; c < ' ' && c != '\t' || c == 0x7F {
+				panic(r.TypeError("%s: statusText must not contain %q", what, c))
+			}
+		}
+	}
+	if v := field(o, "headers"); v != nil {
+		r.fill(s.header, what, v)
+	}
+	return s
+}
+
+func (s *response) setBody(r *Realm, what string, v goja.Value) {
+	s.refuseNullBody(r, what)
+	var contentType string
+	s.body, contentType = r.extract(what, v)
+	if contentType != "" {
+		s.defaultType(contentType)
+	}
+}
+
+func (s *response) refuseNullBody(r *Realm, what string) {
+	switch s.status {
+	case 204, 205, 304:
+		panic(r.TypeError("%s: a response with status %d cannot have a body; pass null", what, s.status))
+	}
+}
+
+func (s *response) defaultType(contentType string) {
+	if !s.header.has("content-type") {
+		s.header.append("content-type", contentType)
+	}
+}
+
+// Answer is what a handler's Response says to the client.
+type Answer struct {
+	Status int
+	Header []exchange.Field
+	Body   []byte       // when Stream is nil; nobody may change it
+	Stream *goja.Object // a ReadableStream: see Realm.ReadAll
+}
+
+// Answer takes the response out of what a handler returned, and its body with it. The error says what v is instead.
+func (r *Realm) Answer(v goja.Value) (Answer, error) {
+	s, ok := half[*response](v)
+	switch {
+	case !ok:
+		return Answer{}, fmt.Errorf("a handler must return a Response, got %s", kind(v))
+	case s.typ == "error":
+		return Answer{}, fmt.Errorf("a handler must return a Response, got Response.error()")
+	case s.body.isUsed(r):
+		return Answer{}, fmt.Errorf("the Response that the handler returned has been read or sent already; return response.clone()")
+	}
+	a := Answer{Status: s.status, Header: s.header.list}
+	if s.body.present {
+		s.body.used = true
+		if s.body.stream == nil || s.body.hadData {
+			a.Body = s.body.data
+		} else {
+			a.Stream = s.body.stream
+		}
+	}
+	return a, nil
+}
+
+// Constant is Answer for a Response that is served again and again: it takes nothing, and needs a body of bytes.
+func (r *Realm) Constant(v goja.Value) (Answer, bool) {
+	s, ok := half[*response](v)
+	if !ok || s.typ == "error" || s.body.stream != nil {
+		return Answer{}, false
+	}
+	return Answer{Status: s.status, Header: s.header.list, Body: s.body.data}, true
+}
+
+// ReadAll reads a stream to its end: done gets all of it, or failed the reason it broke. Both run in a turn.
+func (r *Realm) ReadAll(stream *goja.Object, done func(data []byte), failed func(reason goja.Value)) {
+	r.then(r.readAll(stream), func(v goja.Value) {
+		data, _ := r.bytes(v)
+		done(data)
+	}, failed)
+}
+
+// IsResponse reports whether v is a Response.
+func IsResponse(v goja.Value) bool {
+	_, ok := half[*response](v)
+	return ok
+}

@@ -1,0 +1,110 @@
+package runtime
+
+import (
+	"sync"
+)
+
+// lane is a queue of invocations and the workers that serve them.
+type lane struct {
+	dep   *Deployment
+	queue chan *invocation
+	done  chan struct{} // closed when the deployment has drained
+}
+
+// newLane starts workers with VMs of their own, made when first needed. ready, when not nil, is the first one's.
+func newLane(d *Deployment, workers int, ready *vm) *lane {
+	l := &lane{dep: d, queue: make(chan *invocation, d.rt.cfg.Limits.QueueMax), done: make(chan struct{})}
+	for range workers {
+		w := &worker{lane: l}
+		w.jobs.bell = make(chan struct{}, 1)
+		if ready != nil {
+			w.own(ready)
+			ready = nil
+		}
+		go w.run()
+	}
+	return l
+}
+
+// offer queues an invocation; it reports false when the queue is full.
+func (l *lane) offer(inv *invocation) bool {
+	select {
+	case l.queue <- inv:
+		return true
+	default:
+		return false
+	}
+}
+
+// worker is a goroutine with a VM: the executor for routes that have not earned the loop.
+type worker struct {
+	lane *lane
+	vm   *vm
+	jobs mailbox
+}
+
+// own makes v this worker's VM.
+func (w *worker) own(v *vm) {
+	v.post = w.jobs.post
+	w.vm = v
+}
+
+func (w *worker) run() {
+	for {
+		queue := w.lane.queue
+		if w.vm != nil && w.vm.inflight >= w.lane.dep.rt.cfg.Limits.InflightMax {
+			queue = nil
+		}
+		select {
+		case <-w.jobs.bell:
+			w.jobs.run()
+		case inv := <-queue:
+			w.serve(inv)
+		case <-w.lane.done:
+			if w.vm != nil {
+				w.vm.close()
+			}
+			return
+		}
+	}
+}
+
+func (w *worker) serve(inv *invocation) {
+	if w.vm == nil || w.vm.retired {
+		v, err := newVM(w.lane.dep)
+		if err != nil {
+			inv.fail(asFailure(err))
+			inv.dep.release()
+			return // the next invocation tries again
+		}
+		w.own(v)
+	}
+	inv.serve(w.vm)
+}
+
+// mailbox is a list of jobs for one goroutine, posted from any.
+type mailbox struct {
+	mu   sync.Mutex
+	jobs []func()
+	bell chan struct{} // holds one token while jobs may be waiting
+}
+
+func (m *mailbox) post(job func()) {
+	m.mu.Lock()
+	m.jobs = append(m.jobs, job)
+	m.mu.Unlock()
+	select {
+	case m.bell <- struct{}{}:
+	default:
+	}
+}
+
+func (m *mailbox) run() {
+	m.mu.Lock()
+	jobs := m.jobs
+	m.jobs = nil
+	m.mu.Unlock()
+	for _, job := range jobs {
+		job()
+	}
+}
