@@ -1,68 +1,95 @@
 package web
 
-import "unicode/utf8"
+import (
+	"strings"
+	"sync"
+	"unicode/utf8"
 
-// decodeUTF8 is "UTF-8 decode" (Encoding 6): it drops a byte order mark and puts U+FFFD for every maximal part of an
-// ill-formed sequence.
-func decodeUTF8(b []byte) string {
-	if len(b) >= 3 && b[0] == 0xEF && b[1] == 0xBB && b[2] == 0xBF {
-		b = b[3:]
-	}
-	if utf8.Valid(b) {
-		return string(b)
-	}
-	return string(appendUTF8(make([]byte, 0, len(b)+len(b)/2), b))
+	xencoding "golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/htmlindex"
+)
+
+// encoding is an encoding of the Encoding Standard (4.2).
+type encoding struct {
+	name    string         // in lower case, as JavaScript shows it
+	unicode bool           // UTF-8 or UTF-16, where a byte order mark is not text
+	decoder func() decoder // nil for "replacement", which nothing can decode
 }
 
-// decodeUTF8String is "UTF-8 decode without BOM" (Encoding 6), which keeps a byte order mark.
-func decodeUTF8String(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return string(appendUTF8(make([]byte, 0, len(s)+len(s)/2), []byte(s)))
+// decoder decodes one stream of bytes.
+type decoder interface {
+	// decode appends what src says, with what it held back before, to dst as UTF-8. What is not valid becomes U+FFFD,
+	// and ok false. flush says that nothing follows: nothing is held back then.
+	decode(dst, src []byte, flush bool) (out []byte, ok bool)
 }
 
-// appendUTF8 appends b made well-formed.
-func appendUTF8(dst, b []byte) []byte {
-	for len(b) > 0 {
-		if c := b[0]; c < utf8.RuneSelf {
-			dst, b = append(dst, c), b[1:]
-			continue
-		}
-		c, n := utf8.DecodeRune(b)
-		if c == utf8.RuneError && n == 1 {
-			n = illFormed(b)
-		}
-		dst, b = utf8.AppendRune(dst, c), b[n:]
+// findEncoding is "get an encoding" (Encoding 4.2): nil for what is not a label.
+func findEncoding(label string) *encoding {
+	label = asciiLower(strings.Trim(label, "\t\n\f\r "))
+	if strings.TrimSpace(label) != label || strings.ToLower(label) != label {
+		return nil // htmlindex would forgive more than ASCII white space and case
 	}
-	return dst
+	if name, ok := labels[label]; ok {
+		label = name
+	}
+	e, err := htmlindex.Get(label)
+	if err != nil {
+		return nil
+	}
+	name, err := htmlindex.Name(e)
+	if err != nil {
+		return nil
+	}
+	switch name {
+	case "utf-8":
+		return &encoding{name, true, func() decoder { return &utf8Decoder{} }}
+	case "utf-16le":
+		return &encoding{name, true, func() decoder { return &utf16Decoder{} }}
+	case "utf-16be":
+		return &encoding{name, true, func() decoder { return &utf16Decoder{big: true} }}
+	case "replacement":
+		return &encoding{name: name}
+	}
+	if multi := multiBytes[name]; multi != nil {
+		return &encoding{name, false, func() decoder { return &byteDecoder{step: multi()} }}
+	}
+	return &encoding{name, false, func() decoder { return singleByteTable(name, e) }}
 }
 
-// illFormed is the length of the ill-formed sequence at the start of b that one U+FFFD stands for: its longest part
-// that begins a well-formed one (Unicode 3.9, "maximal subpart"), or one byte.
-func illFormed(b []byte) int {
-	least, most, more := byte(0x80), byte(0xBF), 0
-	switch c := b[0]; {
-	case 0xC2 <= c && c <= 0xDF:
-		more = 1
-	case 0xE0 <= c && c <= 0xEF:
-		more = 2
-		if c == 0xE0 {
-			least = 0xA0
-		} else if c == 0xED {
-			most = 0x9F
-		}
-	case 0xF0 <= c && c <= 0xF4:
-		more = 3
-		if c == 0xF0 {
-			least = 0x90
-		} else if c == 0xF4 {
-			most = 0x8F
+// labels are those that htmlindex lacks.
+var labels = map[string]string{
+	"unicode11utf8": "utf-8", "unicode20utf8": "utf-8", "x-unicode20utf8": "utf-8",
+	"csunicode": "utf-16le", "iso-10646-ucs-2": "utf-16le", "ucs-2": "utf-16le", "unicode": "utf-16le", "unicodefeff": "utf-16le",
+	"unicodefffe": "utf-16be",
+}
+
+// singleByte is the decoder of an encoding whose bytes are characters each (Encoding 9.1): U+FFFD is none.
+type singleByte [256]rune
+
+// singleBytes caches the tables by name of encoding; they are never changed.
+var singleBytes sync.Map
+
+func singleByteTable(name string, e xencoding.Encoding) *singleByte {
+	if t, ok := singleBytes.Load(name); ok {
+		return t.(*singleByte)
+	}
+	t, d := &singleByte{}, e.NewDecoder()
+	for c := range t {
+		out, err := d.Bytes([]byte{byte(c)})
+		if t[c], _ = utf8.DecodeRune(out); err != nil {
+			t[c] = utf8.RuneError
 		}
 	}
-	n := 1
-	for ; n <= more && n < len(b) && least <= b[n] && b[n] <= most; n++ {
-		least, most = 0x80, 0xBF
+	singleBytes.Store(name, t)
+	return t
+}
+
+func (t *singleByte) decode(dst, src []byte, _ bool) (out []byte, ok bool) {
+	ok = true
+	for _, c := range src {
+		u := t[c]
+		ok = ok && u != utf8.RuneError
+		dst = utf8.AppendRune(dst, u)
 	}
-	return n
+	return dst, ok
 }
