@@ -5,6 +5,7 @@ package edge
 import (
 	"net"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/fortunadws/fortuna/edge/http1"
 	"github.com/tidwall/evio"
@@ -12,6 +13,12 @@ import (
 
 // refusedMax is how many refused connections may linger at once, so that their peers can read why.
 const refusedMax = 128
+
+// process counts the connections of all servers of this process, which share its descriptors.
+var process atomic.Int64
+
+// descriptorsMax bounds process.
+var descriptorsMax = connectionsMax()
 
 // admit enters a connection or refuses it. On the loop.
 func (l *loop) admit(ec evio.Conn, fd int) evio.Action {
@@ -31,36 +38,52 @@ func (l *loop) admit(ec evio.Conn, fd int) evio.Action {
 		return evio.None
 	}
 	s.refused.Add(1)
+	c.refused = true
 	c.refuse(refusal)
 	c.settle(true)
-	if s.open.Load() > int64(s.limits.ConnectionsMax)+refusedMax {
+	if s.refusing.Add(1) > refusedMax {
 		c.act = evio.Close
 	}
 	return c.act
 }
 
-// enter counts a connection from ip, and says why it must go.
-func (s *Server) enter(ip netip.Addr) *http1.Error {
-	open := s.open.Add(1)
-	n := s.countAddress(ip, 1)
+// enter counts a connection from ip, or says why it must go.
+func (s *Server) enter(ip netip.Addr) (refusal *http1.Error) {
+	all, open, n := process.Add(1), s.open.Add(1), s.countAddress(ip, 1)
 	switch {
 	case s.draining.Load():
-		return refuseDraining
-	case over(int(open), s.limits.ConnectionsMax):
-		return refuseCapacity
+		refusal = refuseDraining
+	case over(int(open), s.limits.ConnectionsMax), int(all) > descriptorsMax:
+		refusal = refuseCapacity
 	case over(n, s.limits.PerIPMax):
-		return refuseAddress
+		refusal = refuseAddress
+	default:
+		return nil
 	}
-	return nil
+	s.countAddress(ip, -1)
+	s.leftOne()
+	return refusal
 }
 
-// release takes back what enter counted.
-func (s *Server) release(remote netip.AddrPort) {
-	s.countAddress(remote.Addr(), -1)
+// leave takes back what enter counted for a connection it let in.
+func (s *Server) leave(ip netip.Addr) {
+	s.countAddress(ip, -1)
+	process.Add(-1)
+	s.leftOne()
+}
+
+// leaveRefused takes back what enter counted for one it did not.
+func (s *Server) leaveRefused() {
+	process.Add(-1)
+	s.refusing.Add(-1)
+}
+
+// leftOne counts one connection less and tells Drain about the last.
+func (s *Server) leftOne() {
 	if s.open.Add(-1) == 0 {
 		select {
 		case s.empty <- struct{}{}:
-		default:
+		default: // it was told already
 		}
 	}
 }
@@ -72,8 +95,7 @@ func (s *Server) countAddress(ip netip.Addr, d int) int {
 		return 0
 	}
 	if ip.Is6() {
-		p, err := ip.Prefix(64) // what one subscriber holds
-		if err == nil {
+		if p, err := ip.Prefix(64); err == nil { // what one subscriber holds
 			ip = p.Addr()
 		}
 	}

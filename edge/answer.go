@@ -148,6 +148,7 @@ func (x *answer) End() {
 	}
 	x.ended = true
 	if x.status < 200 || x.status > 999 {
+		x.s.log.Error("answer without a final status", "loop", x.home.Index(), "status", x.status)
 		x.refuse(refuseHandler)
 	}
 	x.touch()
@@ -188,7 +189,7 @@ func (x *answer) refuse(e *http1.Error) {
 // due reports whether the answer has something to send. What a handler gave by the end of its turn is sent then: all
 // of it at once gets a Content-Length, a part of it begins a stream.
 func (x *answer) due() bool {
-	return !x.gone && (x.ended || x.status != 0 && !x.framed || x.body != nil)
+	return !x.gone && (x.ended || x.status >= 200 && (!x.framed || x.body != nil))
 }
 
 // frame appends what there is to send to dst and returns it with the body that follows uncopied, if it is large.
@@ -197,7 +198,7 @@ func (x *answer) frame(dst, date []byte) (out []byte, body [][]byte) {
 		return dst, nil
 	}
 	if x.refusal != nil {
-		return http1.AppendRefusal(dst, x.refusal, date), nil
+		return appendRefusal(dst, date, x.refusal, x.req.Method), nil
 	}
 	n := len(x.body)
 	for _, p := range x.more {

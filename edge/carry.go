@@ -16,9 +16,9 @@ import (
 )
 
 // readBytes is how much a carrier reads at a time; it has two buffers of it.
-const readBytes = 4 << 10
+const readBytes = 8 << 10
 
-// writeBytes is how much of an answer a peer must take within WriteDeadline.
+// writeBytes is how much a carrier writes before it sets a new deadline.
 const writeBytes = 64 << 10
 
 // carrier drives a connection that left its loop, with a goroutine that may block and one that reads ahead of it. Its
@@ -50,6 +50,8 @@ type carrier struct {
 	moved  time.Time
 	seen   int64
 	served int32
+
+	refused bool // at the door
 }
 
 // carry takes over c, which evio has let go of. On the loop of c.
@@ -58,12 +60,10 @@ func carry(c *conn) {
 	k := &carrier{
 		s: s, remote: c.remote, bell: make(chan struct{}, 1), input: make(chan []byte), quit: make(chan struct{}),
 		out: c.rest, last: c.mode == closing, dead: c.mode == dead,
-		x: c.x, in: c.in, mode: c.mode, since: time.Now(), served: c.served,
+		x: c.x, in: c.in, mode: c.mode, since: time.Now(), served: c.served, refused: c.refused,
 	}
 	k.moved = k.since
-	for _, p := range k.out {
-		k.size += len(p)
-	}
+	k.size = bytesOf(k.out)
 	if c.parser != nil {
 		k.parser = *c.parser
 	} else {
@@ -124,10 +124,8 @@ func (k *carrier) flush(x *answer) {
 		k.out = append(k.out, head)
 		k.size += len(head)
 	}
-	for _, p := range body {
-		k.out = append(k.out, p)
-		k.size += len(p)
-	}
+	k.out = append(k.out, body...)
+	k.size += bytesOf(body)
 	k.free = x.ended
 	k.last = x.ended && x.close
 	behind := !x.ended && over(k.size, k.s.limits.UnsentBytesMax)
@@ -284,10 +282,10 @@ func (k *carrier) write(nc net.Conn) (last, ok bool) {
 	}
 }
 
-// push writes p as long as the peer takes some of it.
+// push writes p as long as the peer takes enough of it.
 func (k *carrier) push(nc net.Conn, p []byte) error {
-	before, _ := unsentBy(nc)
 	for len(p) > 0 {
+		before, _ := unsentBy(nc)
 		if d := k.s.limits.WriteDeadline; d >= 0 {
 			if err := nc.SetWriteDeadline(time.Now().Add(d)); err != nil {
 				return err
@@ -296,11 +294,12 @@ func (k *carrier) push(nc net.Conn, p []byte) error {
 		n, err := nc.Write(p[:min(len(p), writeBytes)])
 		p = p[n:]
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			// The kernel wakes a writer only when a third of its buffer is free; what the peer has acknowledged
-			// meanwhile is progress, too.
-			after, ok := unsentBy(nc)
-			if n > 0 || ok && after < before {
-				before = after
+			// The kernel wakes a writer only when a third of its buffer is free: what the peer acknowledged counts.
+			taken := n
+			if after, ok := unsentBy(nc); ok {
+				taken += before - after
+			}
+			if !k.s.limits.slowReader(taken) {
 				continue
 			}
 		}
@@ -440,6 +439,10 @@ func (k *carrier) end() {
 	delete(k.s.carrying, k)
 	k.s.mu.Unlock()
 	k.s.carried.Add(-1)
-	k.s.release(k.remote)
+	if k.refused {
+		k.s.leaveRefused()
+	} else {
+		k.s.leave(k.remote.Addr())
+	}
 	k.s.carriers.Done()
 }

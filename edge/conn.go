@@ -29,22 +29,23 @@ const (
 
 // conn is a connection driven by its loop. Every method runs there. While idle it holds neither buffer nor parser.
 type conn struct {
-	loop   *loop
-	evio   evio.Conn
-	x      *answer       // being parsed or answered
-	parser *http1.Parser // lent by the loop while inHead or inBody
-	in     []byte        // read and not yet parsed
-	rest   [][]byte      // unsent; not empty only on the way to a carrier
-	act    evio.Action   // what evio is told after every callback (E2)
-	remote netip.AddrPort
-	since  time.Duration // when mode began, on the loop's clock
-	moved  time.Duration // when the body last grew
-	seen   int64         // its bytes then
-	served int32         // requests
-	index  int32         // in loop.conns
-	fd     int32
-	mode   mode
-	woken  bool // Wake was called and Data(nil) has not come
+	loop    *loop
+	evio    evio.Conn
+	x       *answer       // being parsed or answered
+	parser  *http1.Parser // lent by the loop while inHead or inBody
+	in      []byte        // read and not yet parsed
+	rest    [][]byte      // unsent; not empty only on the way to a carrier
+	act     evio.Action   // what evio is told after every callback (E2)
+	remote  netip.AddrPort
+	since   time.Duration // when mode began, on the loop's clock
+	moved   time.Duration // when the body last grew
+	seen    int64         // its bytes then
+	served  int32         // requests
+	index   int32         // in loop.conns
+	fd      int32
+	mode    mode
+	refused bool // at the door
+	woken   bool // Wake was called and Data(nil) has not come
 }
 
 // data is the trip: bytes come in, requests are parsed and served, answers leave in one write.
@@ -219,6 +220,10 @@ func (c *conn) send(body [][]byte) {
 		return
 	}
 	sent := 0
+	if len(c.rest) > 0 && over(bytesOf(c.rest), l.s.limits.UnsentBytesMax) {
+		c.cut()
+		return
+	}
 	if len(c.rest) == 0 {
 		var err error
 		if sent, err = writeSocketAll(int(c.fd), out, body); err != nil {
@@ -231,11 +236,10 @@ func (c *conn) send(body [][]byte) {
 	}
 	sent = max(0, sent-len(out))
 	for _, p := range body {
-		if n := min(sent, len(p)); n < len(p) {
+		n := min(sent, len(p))
+		sent -= n
+		if n < len(p) {
 			c.rest = append(c.rest, p[n:])
-			sent -= n
-		} else {
-			sent -= n
 		}
 	}
 	if len(c.rest) > 0 {
@@ -243,11 +247,20 @@ func (c *conn) send(body [][]byte) {
 	}
 }
 
+func bytesOf(pieces [][]byte) (n int) {
+	for _, p := range pieces {
+		n += len(p)
+	}
+	return n
+}
+
 // leave asks evio to detach the connection. evio does so when the socket is next writable or readable, so a caller
 // outside of data must tell.
 func (c *conn) leave() {
 	if c.act == evio.None {
 		c.act, c.since = evio.Detach, c.loop.now
+		left, _ := unacknowledged(uintptr(c.fd)) // not told: 0, and the deadline is strict
+		c.seen = int64(left)
 	}
 }
 
@@ -287,7 +300,11 @@ func (c *conn) closed() {
 		c.x = nil
 		x.abandon()
 	}
-	c.loop.s.release(c.remote)
+	if c.refused {
+		c.loop.s.leaveRefused()
+	} else {
+		c.loop.s.leave(c.remote.Addr())
+	}
 }
 
 // detached is evio having let go of the descriptor, which a carrier now owns.
@@ -302,9 +319,13 @@ func (c *conn) detached() {
 func (c *conn) expire(now time.Duration) {
 	m, age := &c.loop.s.limits, now-c.since
 	switch {
-	case c.act != evio.None:
+	case c.act != evio.None: // evio detaches when a third of the kernel's buffer is free
 		if over(age, m.WriteDeadline) {
-			c.cut()
+			left, ok := unacknowledged(uintptr(c.fd))
+			if !ok || m.slowReader(int(c.seen)-left) {
+				c.cut()
+			}
+			c.since, c.seen = now, int64(left)
 		}
 	case c.mode == idle && over(age, m.IdleDeadline):
 		c.cut()

@@ -1,8 +1,10 @@
 package edge
 
 import (
+	"bytes"
 	"errors"
 
+	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/edge/http1"
 )
 
@@ -24,4 +26,25 @@ func refusalOf(err error) *http1.Error {
 		return e
 	}
 	return &http1.Error{Status: 400, Code: "bad_request", Reason: "the request cannot be parsed"}
+}
+
+// appendRefusal appends e as the answer to a request with the method. One that asks to come back says when.
+func appendRefusal(dst, date []byte, e *http1.Error, method string) []byte {
+	start := len(dst)
+	if e.Status == 503 {
+		body := e.Code + ": " + e.Reason + "\n"
+		dst = http1.AppendHead(dst, &http1.Head{
+			Status: e.Status, Minor: 1, ContentLength: int64(len(body)), Close: true, Date: date,
+			Header: []exchange.Field{
+				{Name: "Content-Type", Value: "text/plain; charset=utf-8"}, {Name: "Retry-After", Value: "1"},
+			},
+		})
+		dst = append(dst, body...)
+	} else {
+		dst = http1.AppendRefusal(dst, e, date)
+	}
+	if method == "HEAD" {
+		dst = dst[:start+bytes.Index(dst[start:], []byte("\r\n\r\n"))+4]
+	}
+	return dst
 }

@@ -15,7 +15,8 @@ type Limits struct {
 	BodyDeadline  time.Duration // end of the head to the end of the body, and between two reads of a body
 	BodyRateMin   int           // bytes per second that let a body take longer than BodyDeadline
 	BodyGrace     time.Duration // start of a body that BodyRateMin does not count
-	WriteDeadline time.Duration // without the peer taking one byte of an answer
+	WriteDeadline time.Duration // for the peer to take WriteDeadline's worth of WriteRateMin, while bytes are unsent
+	WriteRateMin  int           // bytes per second that a peer must take of an answer
 	IdleDeadline  time.Duration // between an answer and the next request
 	LingerMax     time.Duration // discarding input after a last answer, so that the peer can read it
 
@@ -36,7 +37,8 @@ func DefaultLimits() Limits {
 		BodyDeadline:  30 * time.Second, // 1 MB at 35 kB/s
 		BodyRateMin:   500,              // Apache's figure: any modem passes, a trickle attack does not
 		BodyGrace:     5 * time.Second,  // TCP slow start and a client that opens the file only now
-		WriteDeadline: 30 * time.Second, // a phone in a tunnel; longer is a peer that reads nothing on purpose
+		WriteDeadline: 30 * time.Second, // a phone in a tunnel
+		WriteRateMin:  2 << 10,          // GPRS is faster; a slow reader holds what we must keep for it
 		IdleDeadline:  60 * time.Second, // browsers and proxies keep a connection for about a minute
 		LingerMax:     2 * time.Second,  // a round trip around the world, several times
 
@@ -64,7 +66,8 @@ func (m Limits) withDefaults() Limits {
 		}
 	}
 	for _, p := range []struct{ have, want *int }{
-		{&m.BodyRateMin, &d.BodyRateMin}, {&m.ConnectionsMax, &d.ConnectionsMax}, {&m.PerIPMax, &d.PerIPMax},
+		{&m.BodyRateMin, &d.BodyRateMin}, {&m.WriteRateMin, &d.WriteRateMin},
+		{&m.ConnectionsMax, &d.ConnectionsMax}, {&m.PerIPMax, &d.PerIPMax},
 		{&m.RequestsMax, &d.RequestsMax}, {&m.PipelinedMax, &d.PipelinedMax},
 		{&m.AheadBytesMax, &d.AheadBytesMax}, {&m.UnsentBytesMax, &d.UnsentBytesMax},
 	} {
@@ -96,4 +99,9 @@ func (m *Limits) slowBody(age, still time.Duration, n int64) bool {
 		return false
 	}
 	return over(still, m.BodyDeadline) || float64(n) < float64(m.BodyRateMin)*(age-m.BodyGrace).Seconds()
+}
+
+// slowReader reports whether a peer that took n bytes in WriteDeadline took too few.
+func (m *Limits) slowReader(n int) bool {
+	return n <= 0 || float64(n) < float64(m.WriteRateMin)*m.WriteDeadline.Seconds()
 }

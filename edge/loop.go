@@ -131,7 +131,7 @@ func (l *loop) end() {
 		for _, job := range jobs {
 			l.do(job)
 		}
-		l.dirty = l.dirty[:0]
+		l.flushDirty() // to carriers; our own connections are closed
 	}
 }
 

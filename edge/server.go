@@ -31,6 +31,7 @@ type Server struct {
 
 	open     atomic.Int64
 	carried  atomic.Int64
+	refusing atomic.Int64 // refused connections that linger
 	inflight atomic.Int64
 	accepted atomic.Uint64
 	refused  atomic.Uint64
