@@ -24,10 +24,7 @@ type Head struct {
 // name is not a token or whose value has a CR, LF or NUL; then Date, framing and Connection. An answer to an HTTP/1.0
 // request whose length is unknown is marked Connection: close whatever Close says, and the connection must close.
 func AppendHead(dst []byte, h *Head) []byte {
-	status := h.Status
-	if status < 100 || status > 999 {
-		status = 500
-	}
+	status := answerable(h.Status)
 	dst = appendStatusLine(dst, status)
 	for i := range h.Header {
 		f := &h.Header[i]
@@ -64,9 +61,18 @@ func AppendHead(dst []byte, h *Head) []byte {
 }
 
 // BodyAllowed reports whether an answer may carry a body: not to HEAD, not with 1xx, 204 and 304
-// (RFC 9112 section 6.3).
+// (RFC 9112 section 6.3). A status that AppendHead answers as 500 is judged as 500.
 func BodyAllowed(method string, status int) bool {
+	status = answerable(status)
 	return method != "HEAD" && status >= 200 && status != 204 && status != 304
+}
+
+// answerable is the status that is sent for one a handler gives: a number of three digits.
+func answerable(status int) int {
+	if status < 100 || status > 999 {
+		return 500
+	}
+	return status
 }
 
 // AppendChunk appends p as one chunk of a chunked body (RFC 9112 section 7.1). An empty p appends nothing, because an

@@ -71,6 +71,12 @@ func TestAppendChunk(t *testing.T) {
 	}
 }
 
+func TestAppendContinue(t *testing.T) {
+	if got, want := string(AppendContinue([]byte("x"))), "xHTTP/1.1 100 Continue\r\n\r\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestAppendDate(t *testing.T) {
 	at := time.Date(1994, 11, 6, 9, 49, 37, 5, time.FixedZone("", 3600))
 	if got, want := string(AppendDate(nil, at)), "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"; got != want {
@@ -93,7 +99,10 @@ func TestBodyAllowed(t *testing.T) {
 		method string
 		status int
 		want   bool
-	}{{"GET", 200, true}, {"HEAD", 200, false}, {"GET", 100, false}, {"GET", 204, false}, {"GET", 304, false}, {"POST", 500, true}} {
+	}{
+		{"GET", 200, true}, {"HEAD", 200, false}, {"GET", 100, false}, {"GET", 204, false}, {"GET", 304, false}, {"POST", 500, true}, {"GET", 7, true},
+		{"GET", 1000, true},
+	} {
 		if got := BodyAllowed(tt.method, tt.status); got != tt.want {
 			t.Errorf("BodyAllowed(%s, %d) = %t", tt.method, tt.status, got)
 		}
