@@ -98,9 +98,10 @@ func trim(b []byte) (trimmed []byte, front int) {
 
 // foldEqual reports whether b is the lower-case word, ASCII case aside.
 func foldEqual(b []byte, lower string) bool {
-	if len(b) != len(lower) {
-		return false
-	}
+	return len(b) == len(lower) && foldEqualBytes(b, lower) // apart, so that the length is compared inline
+}
+
+func foldEqualBytes(b []byte, lower string) bool {
 	for i, c := range b {
 		if 'A' <= c && c <= 'Z' {
 			c += 'a' - 'A'

@@ -64,7 +64,10 @@ func TestParse_zeroLimitsAllowNothing(t *testing.T) {
 func TestParse_refusesAgain(t *testing.T) {
 	p := Parser{Limits: DefaultLimits()}
 	var req exchange.Request
-	_, _, first := p.Parse([]byte("\x00"), &req)
+	_, done, first := p.Parse([]byte("\x00"), &req)
+	if done {
+		t.Error("a refused request is reported as whole")
+	}
 	n, done, err := p.Parse([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), &req)
 	if err == nil || err != first || n != 0 || done || p.KeepAlive() {
 		t.Errorf("Parse after a refusal = %d, %t, %v, want the refusal %v", n, done, err, first)
