@@ -3,6 +3,11 @@
 // ByteController holds bytes as { buffer, byteOffset, byteLength } and pull-into descriptors: what a reader's view,
 // transferred, is filled through.
 class ByteController {
+  stream = undefined;
+  pull = undefined;
+  cancel = undefined;
+  highWaterMark = undefined;
+  autoAllocateChunkSize = undefined;
   queue = new Fifo();
   total = 0;
   started = false;

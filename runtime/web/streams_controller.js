@@ -26,6 +26,11 @@ const begin = (c, startResult) => {
 };
 
 class DefaultController {
+  stream = undefined;
+  pull = undefined;
+  cancel = undefined;
+  highWaterMark = undefined;
+  size = undefined;
   queue = new SizedFifo();
   started = false;
   closeRequested = false;

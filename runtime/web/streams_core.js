@@ -3,6 +3,7 @@
 // The files streams_*.js are one function's body, joined in the order streams.go says, so that they share their names;
 // host is what Go lends them. A public object is a thin shell around a record (Readable, Writable, ...), which only
 // this code can reach: the algorithms work on records, the shells check what code passed in.
+// Records declare their fields, because to assign one that is missing would run a setter that code put on Object.prototype.
 
 const internal = {}; // the argument by which this code, and no other, makes an object from a record
 
@@ -14,12 +15,16 @@ const PromiseOf = Promise;
 const resolvedWith = (value) => new PromiseOf((resolve) => resolve(value));
 const rejectedWith = (reason) => new PromiseOf((_, reject) => reject(reason));
 const nothing = () => {};
+const none = Object.freeze({ __proto__: null }); // no options
 const microtask = (f) => { then(resolvedWith(), f); };
 const setHandled = (promise) => { then(promise, undefined, nothing); };
 
 // Deferred is a promise with its two ends.
 class Deferred {
   pending = true;
+  promise = undefined;
+  resolver = undefined;
+  rejecter = undefined;
   constructor() {
     this.promise = new PromiseOf((resolve, reject) => { this.resolver = resolve; this.rejecter = reject; });
   }
@@ -111,7 +116,7 @@ const enforceRange = (what, v) => {
 // strategyOf reads a QueuingStrategy.
 const strategyOf = (v) => {
   const d = dictionary('a queuing strategy', v);
-  if (!d) return {};
+  if (!d) return none;
   let { highWaterMark } = d;
   if (highWaterMark !== undefined) highWaterMark = +highWaterMark;
   return { highWaterMark, size: callback("a queuing strategy's size", d.size) };

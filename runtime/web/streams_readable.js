@@ -53,13 +53,14 @@ const waitingReads = (stream) => stream.reader.requests.length;
 
 const sourceOf = (v) => {
   const { autoAllocateChunkSize, cancel, pull, start, type } = v;
-  const source = { start: callback('the start of an underlying source', start) };
-  if (autoAllocateChunkSize !== undefined) {
-    source.autoAllocateChunkSize = enforceRange('autoAllocateChunkSize', autoAllocateChunkSize);
-  }
-  source.cancel = callback('the cancel of an underlying source', cancel);
-  source.pull = callback('the pull of an underlying source', pull);
-  if (type !== undefined && (source.type = `${type}`) !== 'bytes') {
+  const source = {
+    autoAllocateChunkSize: autoAllocateChunkSize === undefined ? undefined : enforceRange('autoAllocateChunkSize', autoAllocateChunkSize),
+    cancel: callback('the cancel of an underlying source', cancel),
+    pull: callback('the pull of an underlying source', pull),
+    start: callback('the start of an underlying source', start),
+    type: type === undefined ? undefined : `${type}`,
+  };
+  if (type !== undefined && source.type !== 'bytes') {
     throw new TypeError(`the type of an underlying source must be "bytes" or undefined, got "${source.type}"`);
   }
   return source;
@@ -67,14 +68,15 @@ const sourceOf = (v) => {
 
 const pipeOptionsOf = (v) => {
   const d = dictionary('pipe options', v);
-  if (!d) return {};
-  const options = { preventAbort: !!d.preventAbort, preventCancel: !!d.preventCancel, preventClose: !!d.preventClose };
+  if (!d) return none;
+  const preventAbort = !!d.preventAbort;
+  const preventCancel = !!d.preventCancel;
+  const preventClose = !!d.preventClose;
   const { signal } = d;
   if (signal !== undefined && !host.isSignal(signal)) {
     throw new TypeError(`the signal of pipe options must be an AbortSignal, got ${host.kind(signal)}`);
   }
-  options.signal = signal;
-  return options;
+  return { preventAbort, preventCancel, preventClose, signal };
 };
 
 let readableOf; // the record of a ReadableStream, or undefined
@@ -94,7 +96,7 @@ class ReadableStream {
       throw new TypeError(`ReadableStream: the underlying source must be an object, got ${host.kind(given)}`);
     }
     const strategy = strategyOf(arguments[1]);
-    const source = given === undefined ? {} : sourceOf(given);
+    const source = given === undefined ? none : sourceOf(given);
     const stream = new Readable();
     stream.shell = this;
     this.#record = stream;

@@ -1,6 +1,8 @@
 // The two readers of a readable stream (Streams 4.3 to 4.5) and its iterator (4.2.5).
 
 class Reader {
+  stream = undefined;
+  closed = undefined;
   requests = new Fifo(); // reads that wait for a chunk: objects with chunk, close and error
   constructor(stream) {
     mustBeUnlocked('getReader', stream);
@@ -163,27 +165,31 @@ const iteratorOver = (reader, preventCancel) => {
   return iterator;
 };
 
+const end = {};
 const nextStep = (steps) => {
   if (steps.finished) return resolvedWith({ value: undefined, done: true });
   const { reader } = steps;
-  return new PromiseOf((resolve, reject) => reader.read({
-    chunk(value) {
-      steps.ongoing = undefined;
-      resolve({ value, done: false });
-    },
+  const read = new PromiseOf((resolve, reject) => reader.read({
+    chunk(value) { resolve({ value, done: false }); },
     close() {
-      steps.ongoing = undefined;
-      steps.finished = true;
       reader.release();
-      resolve({ value: undefined, done: true });
+      resolve(end);
     },
     error(e) {
-      steps.ongoing = undefined;
-      steps.finished = true;
       reader.release();
       reject(e);
     },
   }));
+  return then(read, (result) => {
+    steps.ongoing = undefined;
+    if (result !== end) return result;
+    steps.finished = true;
+    return { value: undefined, done: true };
+  }, (e) => {
+    steps.ongoing = undefined;
+    steps.finished = true;
+    throw e;
+  });
 };
 
 const returnStep = (steps, value) => {

@@ -8,6 +8,7 @@ class Branches {
   reasons = [undefined, undefined];
   cancel = new Deferred();
   streams = [undefined, undefined];
+  stream = undefined;
   constructor(stream) { this.stream = stream; }
 
   canceller(i) {

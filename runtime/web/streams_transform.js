@@ -3,6 +3,9 @@
 // Transform is the record of a transform stream. transformer has the algorithms transform, flush and cancel, which
 // return promises; they are dropped when the stream ends.
 class Transform {
+  transformer = undefined;
+  writable = undefined;
+  readable = undefined;
   backpressure = undefined;
   change = undefined; // of the backpressure
   finish = undefined; // of a close, abort or cancel in progress
@@ -145,7 +148,7 @@ class TransformStream {
     }
     const writable = strategyOf(arguments[1]);
     const readable = strategyOf(arguments[2]);
-    const transformer = given === undefined ? {} : transformerOf(given);
+    const transformer = given === undefined ? none : transformerOf(given);
     const readableHighWaterMark = highWaterMarkOf(readable, 0);
     const readableSize = sizeOf(readable);
     const writableHighWaterMark = highWaterMarkOf(writable, 1);

@@ -103,6 +103,12 @@ const updateBackpressure = (stream, backpressure) => {
 const closeMark = {};
 
 class WritableController {
+  stream = undefined;
+  write = undefined;
+  close = undefined;
+  abort = undefined;
+  highWaterMark = undefined;
+  size = undefined;
   queue = new SizedFifo();
   started = false;
   shell = undefined;
@@ -274,7 +280,7 @@ class WritableStream {
       throw new TypeError(`WritableStream: the underlying sink must be an object, got ${host.kind(given)}`);
     }
     const strategy = strategyOf(arguments[1]);
-    const sink = given === undefined ? {} : sinkOf(given);
+    const sink = given === undefined ? none : sinkOf(given);
     const size = sizeOf(strategy);
     const highWaterMark = highWaterMarkOf(strategy, 1);
     const stream = new Writable();

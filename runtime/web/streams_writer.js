@@ -1,6 +1,9 @@
 // WritableStreamDefaultWriter (Streams 5.3 and 5.5.3).
 
 class Writer {
+  stream = undefined;
+  ready = undefined;
+  closed = undefined;
   constructor(stream) {
     mustBeUnlocked('getWriter', stream);
     this.stream = stream;
