@@ -98,13 +98,9 @@ func init() {
 			return r.VM.ToValue(float64(e.at.Sub(r.events.origin).Microseconds()) / 1000)
 		}),
 		method("initEvent", 1, func(r *Realm, h anEvent, c goja.FunctionCall) goja.Value {
-			e := h.base()
-			typ, bubbles, cancelable := text(c.Argument(0)), c.Argument(1).ToBoolean(), c.Argument(2).ToBoolean()
-			if e.dispatching {
-				return goja.Undefined()
+			if e := h.base(); !e.dispatching {
+				e.reset(text(c.Argument(0)), c.Argument(1).ToBoolean(), c.Argument(2).ToBoolean())
 			}
-			e.initialized, e.stopped, e.stoppedNow, e.canceled, e.trusted = true, false, false, false, false
-			e.target, e.typ, e.bubbles, e.cancelable = nil, typ, bubbles, cancelable
 			return goja.Undefined()
 		}),
 	}
@@ -118,6 +114,11 @@ func (e *event) cancel() {
 	if e.cancelable && !e.passive {
 		e.canceled = true
 	}
+}
+
+// reset is "initialize" (DOM 2.5), for the methods that make an old event a new one.
+func (e *event) reset(typ string, bubbles, cancelable bool) {
+	*e = event{typ: typ, bubbles: bubbles, cancelable: cancelable, composed: e.composed, at: e.at, initialized: true}
 }
 
 // orNull is o, or null.

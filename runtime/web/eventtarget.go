@@ -152,6 +152,9 @@ func (r *Realm) dispatch(t *eventTarget, target, o *goja.Object, e *event) bool 
 		e.dispatching, e.current, e.phase = false, nil, phaseNone
 		e.stopped, e.stoppedNow, e.passive = false, false, false
 	}()
+	if t == &r.events.global && globalAttributes[e.typ] {
+		t.setAttribute(e.typ, target.Get("on"+e.typ))
+	}
 	for _, capture := range []bool{true, false} {
 		if e.stopped {
 			break
@@ -187,11 +190,17 @@ func (r *Realm) listen(l *listener, target, o *goja.Object, e *event) {
 			panic(r.TypeError("EventTarget: the listener for %q is an object whose handleEvent is not a function", l.typ))
 		}
 	}
-	v, err := f(self, o)
+	args, cancels := []goja.Value{o}, false
+	if report, ok := half[*errorEvent](o); ok && l.attribute && target == r.VM.GlobalObject() {
+		// onerror of the global object is the one handler that gets five arguments, and cancels by true.
+		args = []goja.Value{r.VM.ToValue(report.message), r.VM.ToValue(report.filename), r.VM.ToValue(report.line), r.VM.ToValue(report.column), report.value}
+		cancels = true
+	}
+	v, err := f(self, args...)
 	if err != nil {
 		panic(err)
 	}
-	if l.attribute && v.StrictEquals(r.VM.ToValue(false)) {
+	if l.attribute && v.StrictEquals(r.VM.ToValue(cancels)) {
 		e.cancel()
 	}
 }

@@ -28,6 +28,7 @@ type Realm struct {
 	intrinsics map[string]goja.Value
 	events     events
 	timers     timers
+	cloning    map[string]goja.Value
 }
 
 // Options of a realm; they are shared by all realms of a deployment and never change.
