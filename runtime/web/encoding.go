@@ -79,6 +79,9 @@ func singleByteTable(name string, e xencoding.Encoding) *singleByte {
 		if t[c], _ = utf8.DecodeRune(out); err != nil {
 			t[c] = utf8.RuneError
 		}
+		if t[c] == utf8.RuneError && within(c, 0x80, 0x9F) {
+			t[c] = rune(c) // x/text leaves out the C1 controls that the standard's indexes have
+		}
 	}
 	singleBytes.Store(name, t)
 	return t

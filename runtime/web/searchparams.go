@@ -153,20 +153,27 @@ func (r *Realm) searchPair(v goja.Value) pair {
 	return pair{parts[0], parts[1]}
 }
 
-// searchRecord reads a record (Web IDL 3.2.19): own enumerable string keys; keys that become equal as USVString keep
-// the place of the first and the value of the last.
+// searchRecord reads a record (Web IDL 3.2.19); keys that become equal as USVString keep the place of the first and the
+// value of the last. Object.entries does the reading because Go strings cannot name keys with lone surrogates.
 func (r *Realm) searchRecord(o *goja.Object) []pair {
+	entries, _ := goja.AssertFunction(r.intrinsic("Object", "entries"))
+	all, err := entries(goja.Undefined(), o)
+	if err != nil {
+		panic(err)
+	}
 	var list []pair
 	at := map[string]int{}
-	for _, k := range o.Keys() {
-		name, value := wellFormed(k), text(o.Get(k))
+	r.VM.ForOf(all, func(entry goja.Value) bool {
+		e := entry.(*goja.Object)
+		name, value := text(e.Get("0")), text(e.Get("1"))
 		if i, seen := at[name]; seen {
 			list[i].value = value
-			continue
+			return true
 		}
 		at[name] = len(list)
 		list = append(list, pair{name, value})
-	}
+		return true
+	})
 	return list
 }
 
