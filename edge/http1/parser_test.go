@@ -117,6 +117,7 @@ func TestParser_wantContinue(t *testing.T) {
 	}{
 		{"length", "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", "", true},
 		{"chunked", "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n", "", true},
+		{"one byte", "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", "", true},
 		{"not asked", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n", "", false},
 		{"no body", "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", "", false},
 		{"HTTP/1.0", "POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", "", false},
