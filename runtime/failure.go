@@ -90,6 +90,9 @@ func (v *vm) failure(err error) *Failure {
 			f.Hint = "move work into a handler, or set a higher limits.startup_ms in fortuna.toml"
 		}
 		v.locate(f, frames(spent.Stack()))
+		if p := v.dep.bundle.Loop(f.Position); p != f.Position {
+			f.Position, f.Frame = p, v.dep.bundle.Frame(p)
+		}
 		return f
 	case errors.As(err, &deep):
 		f := failHandler(fmt.Sprintf("RangeError: calls nest more than %d deep: limits.call_stack_max = %d", v.dep.rt.cfg.Limits.CallStackMax, v.dep.rt.cfg.Limits.CallStackMax))

@@ -2,8 +2,10 @@ package runtime
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -256,14 +258,14 @@ func TestServe_failures(t *testing.T) {
 func TestDeploy_badBundleKeepsTheFormer(t *testing.T) {
 	h := start(t, Config{}, `export default () => new Response("one")`)
 	for source, want := range map[string]string{
-		`throw new Error("at start")`:                       "Error: at start",
-		`export const x = 1`:                                "no default export",
-		`for (;;) {}`:                                       "limits.startup_ms = 1000",
-		`await new Promise(() => {}); export default {}`:    "the top level awaits",
-		`export default { routes: { "x": 1 } }`:             `route "x" must begin`,
-		`setTimeout(() => {}, 1); export default () => {}`:  "not allowed while the app loads",
-		`export default { routes: { "/x": { get(){} } } }`:  "must be an upper-case method",
-		`export default { fetch: 1 }`:                       "neither a fetch function nor routes",
+		`throw new Error("at start")`:                      "Error: at start",
+		`export const x = 1`:                               "no default export",
+		`for (;;) {}`:                                      "limits.startup_ms = 1000",
+		`await new Promise(() => {}); export default {}`:   "the top level awaits",
+		`export default { routes: { "x": 1 } }`:            `route "x" must begin`,
+		`setTimeout(() => {}, 1); export default () => {}`: "not allowed while the app loads",
+		`export default { routes: { "/x": { get(){} } } }`: "must be an upper-case method",
+		`export default { fetch: 1 }`:                      "neither a fetch function nor routes",
 	} {
 		_, err := h.rt.Deploy(build(t, source))
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -282,13 +284,166 @@ func TestDeploy_badBundleKeepsTheFormer(t *testing.T) {
 }
 
 func TestDeploy_inFlightFinishOnTheFormer(t *testing.T) {
-	h := start(t, Config{}, `
+	h := start(t, Config{Workers: 1}, `
 		let release: any
 		const gate = new Promise(r => release = r)
 		export default async (r: Request) => {
-			if (r.url.endsWith("/open")) { release(); return new Response("opened") }
-			await gate
+			if (r.url.endsWith("/held")) { console.log("held"); await Promise.race([gate, new Promise(r => setTimeout(r, 20))]); return new Response("one, late") }
 			return new Response("one")
 		}`)
-	_ = h
+	held := h.begin("GET", "/held", "")
+	h.waitLine("held")
+	if _, err := h.rt.Deploy(build(t, `export default () => new Response("two")`)); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.get("/"); got != "two" {
+		t.Errorf("after the swap: got %q", got)
+	}
+	if got := string(held.wait(t).body); got != "one, late" {
+		t.Errorf("in flight at the swap: got %q", got)
+	}
+}
+
+// waitLine waits until code has written a console line.
+func (h *harness) waitLine(want string) {
+	h.t.Helper()
+	h.eventually("console line "+want, func() bool { return slices.Contains(h.lines, want) })
+}
+
+// eventually polls a condition on what was reported.
+func (h *harness) eventually(what string, ok func() bool) {
+	h.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		h.mu.Lock()
+		done := ok()
+		h.mu.Unlock()
+		if done {
+			return
+		}
+	}
+	h.t.Fatalf("never: %s; lines %q, failures %v", what, h.lines, h.failures)
+}
+
+func TestInvocation_clientLeaves(t *testing.T) {
+	h := start(t, Config{}, `
+		export default async (r: Request, env: any, ctx: any) => {
+			if (r.url.endsWith("/kept")) ctx.waitUntil(new Promise(r => setTimeout(r, 5)).then(() => console.log("kept on")))
+			console.log("begun")
+			await new Promise(() => {})
+			return new Response()
+		}`)
+	for _, target := range []string{"/", "/kept"} {
+		x := h.begin("GET", target, "")
+		h.waitLine("begun")
+		close(x.gone)
+		h.mu.Lock()
+		h.lines = nil
+		h.mu.Unlock()
+	}
+	h.waitLine("kept on")
+	// Close, at the end of the test, sees that both have ended.
+}
+
+func TestInvocation_deadline(t *testing.T) {
+	limits := DefaultLimits()
+	limits.Wall = 20 * time.Millisecond
+	limits.WaitUntil = 20 * time.Millisecond
+	h := start(t, Config{Limits: limits}, `
+		export default async (r: Request, env: any, ctx: any) => {
+			if (r.url.endsWith("/wait")) { ctx.waitUntil(new Promise(() => {})); return new Response("now") }
+			try { await new Promise(r => setTimeout(r, 100000)) } finally { console.log("finally") }
+			return new Response()
+		}`)
+	x := h.begin("GET", "/", "").wait(t)
+	if f := h.lastFailure(); x.status != 504 || f.Code != "deadline" || !strings.Contains(f.Message, "limits.wall_ms = 20") {
+		t.Errorf("%d %v", x.status, f)
+	}
+	if got := h.get("/wait"); got != "now" {
+		t.Errorf("got %q", got)
+	}
+	h.eventually("wait_until failure", func() bool { return h.failures[len(h.failures)-1].Code == "wait_until" })
+}
+
+func TestServe_refusesWhatDoesNotFitTheQueue(t *testing.T) {
+	limits := DefaultLimits()
+	limits.QueueMax = 1
+	limits.InflightMax = 1
+	limits.CPU = 5 * time.Second
+	h := start(t, Config{Limits: limits, Workers: 1}, `
+		let release: any
+		export default async (r: Request) => { console.log("in"); await new Promise(r => setTimeout(r, 50)); return new Response("ok") }`)
+	first := h.begin("GET", "/", "")
+	h.waitLine("in")
+	second := h.begin("GET", "/", "")
+	third := h.begin("GET", "/", "").wait(t)
+	if third.status != 503 || !strings.Contains(string(third.body), "limits.queue_max = 1") || third.header[1].Name != "Retry-After" {
+		t.Errorf("third: %d %s %v", third.status, third.body, third.header)
+	}
+	if first.wait(t).status != 200 || second.wait(t).status != 200 {
+		t.Errorf("first %d, second %d", first.status, second.status)
+	}
+}
+
+func TestServe_manyAtOnceStayApart(t *testing.T) {
+	h := start(t, Config{}, `
+		export default async (r: Request) => {
+			const id = new URL(r.url).searchParams.get("id")
+			if (Number(id) % 3 === 0) await new Promise(r => setTimeout(r, 1))
+			if (Number(id) % 3 === 1) await null
+			return new Response(id)
+		}`)
+	var all []*testExchange
+	for i := range 500 {
+		all = append(all, h.begin("GET", fmt.Sprintf("/?id=%d", i), ""))
+	}
+	for i, x := range all {
+		if got := string(x.wait(t).body); got != fmt.Sprint(i) {
+			t.Fatalf("request %d: got %q", i, got)
+		}
+	}
+}
+
+func TestRoute_earnsAndLosesItsPlace(t *testing.T) {
+	var r route
+	for range inlineWindow - 1 {
+		r.observe(inlineTurnMax / 2)
+	}
+	if r.inline.Load() {
+		t.Fatal("inline too early")
+	}
+	r.observe(inlineTurnMax / 2)
+	if !r.inline.Load() {
+		t.Fatal("not inline after a fast window")
+	}
+	r.observe(2 * inlineTurnLimit)
+	if r.inline.Load() || r.penalty.Load() != int64(2*penaltyFirst) {
+		t.Fatalf("after a slow turn: inline %v, next penalty %v", r.inline.Load(), time.Duration(r.penalty.Load()))
+	}
+	for range inlineWindow {
+		r.observe(0)
+	}
+	if r.inline.Load() {
+		t.Fatal("inline during its penalty")
+	}
+	r.observe(2 * slowTurn)
+	if !r.slow.Load() {
+		t.Fatal("not in the slow lane")
+	}
+	for range slowLaneForgiven {
+		r.observe(0)
+	}
+	if r.slow.Load() {
+		t.Fatal("still in the slow lane")
+	}
+}
+
+func TestShape(t *testing.T) {
+	for path, want := range map[string]string{
+		"/": "/", "/a/b": "/a/b", "/users/17": "/users/*", "/x/0b1c": "/x/*", "/a/" + strings.Repeat("y", 30): "/a/*",
+		"/1/2/3/4/5/6/7/8/9/10": "/*/*/*/*/*/*/*/*", "*": "*", "": "",
+	} {
+		if got := string(appendShape(nil, path)); got != want {
+			t.Errorf("%q: got %q, want %q", path, got, want)
+		}
+	}
 }
