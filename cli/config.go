@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// configFile is the name of a project's configuration.
+const configFile = "fortuna.toml"
+
+// config is what fortuna.toml says.
+type config struct {
+	File string // its path; empty when there is none
+	Name string
+	Main string // the entry, relative to the file
+	Dev  struct {
+		Port *int // nil when it is not set; 0 takes a free one
+		Host string
+		Open bool
+	}
+	CompatibilityDate string // accepted, so that a Workers project moves over unchanged; nothing depends on it
+	Vars              map[string]any
+	Limits            []value           // checked where the limits are known
+	Egress            []string          // what fetch may reach beyond the public internet
+	EgressAt          value             // where that stands
+	Define            map[string]string // names replaced by JavaScript expressions
+	Minify            bool
+}
+
+// configKeys are what fortuna.toml may hold; "*" is any one key.
+var configKeys = map[string]func(c *config, v value) error{
+	"name":               func(c *config, v value) (err error) { c.Name, err = v.text(); return },
+	"main":               func(c *config, v value) (err error) { c.Main, err = v.text(); return },
+	"compatibility_date": func(c *config, v value) (err error) { c.CompatibilityDate, err = v.date(); return },
+	"dev.port": func(c *config, v value) error {
+		port, err := v.integer(0, 65535)
+		c.Dev.Port = &port
+		return err
+	},
+	"dev.host":     func(c *config, v value) (err error) { c.Dev.Host, err = v.text(); return },
+	"dev.open":     func(c *config, v value) (err error) { c.Dev.Open, err = v.truth(); return },
+	"build.minify": func(c *config, v value) (err error) { c.Minify, err = v.truth(); return },
+	"egress.allow": func(c *config, v value) (err error) {
+		c.Egress, err = v.texts()
+		c.EgressAt = v
+		return
+	},
+	"build.define.*": func(c *config, v value) error {
+		expression, err := v.text()
+		if err != nil {
+			return err
+		}
+		c.Define[v.path[len(v.path)-1]] = expression
+		return nil
+	},
+	"vars.*": func(c *config, v value) error {
+		switch v.v.(type) {
+		case string, int64, float64, bool:
+			c.Vars[v.path[len(v.path)-1]] = v.v
+			return nil
+		}
+		return v.expected("a string, a number, true or false")
+	},
+	"limits.*": func(c *config, v value) error {
+		c.Limits = append(c.Limits, v)
+		return nil
+	},
+}
+
+// loadConfig reads fortuna.toml in dir, and over it the table [env.<env>] unless env is empty. Without the file it
+// gives an empty config.
+func loadConfig(dir, env string) (*config, error) {
+	c := &config{Vars: map[string]any{}, Define: map[string]string{}}
+	path := filepath.Join(dir, configFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if env != "" {
+			return nil, refused("write a "+configFile+" with a table [env."+env+"]", "--env %s: there is no %s in %s", env, configFile, dir)
+		}
+		return c, nil
+	}
+	if err != nil {
+		return nil, refused("", "read configuration: %v", err)
+	}
+	d, err := parseDocument(configFile, data)
+	if err != nil {
+		return nil, err
+	}
+	c.File = path
+	if err := c.apply(d, env); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// apply sets what d says. Every environment is checked, chosen or not.
+func (c *config) apply(d *document, env string) error {
+	base := maps.Clone(d.tree)
+	overlays, ok := base["env"].(map[string]any)
+	if _, has := base["env"]; has && !ok {
+		return value{d, []string{"env"}, base["env"]}.expected("tables like [env.staging]")
+	}
+	delete(base, "env")
+	if err := c.table(d, base, nil, nil); err != nil {
+		return err
+	}
+	names := slices.Sorted(maps.Keys(overlays))
+	for _, name := range names {
+		path := []string{"env", name}
+		overlay, ok := overlays[name].(map[string]any)
+		if !ok {
+			return value{d, path, overlays[name]}.expected("a table")
+		}
+		into := &config{Vars: map[string]any{}, Define: map[string]string{}}
+		if name == env {
+			into = c
+		}
+		if err := into.table(d, overlay, path, nil); err != nil {
+			return err
+		}
+	}
+	if env != "" && !slices.Contains(names, env) {
+		hint := suggest(env, names)
+		if hint == "" && len(names) > 0 {
+			hint = "known environments: " + strings.Join(names, ", ")
+		}
+		return refused(hint, "--env %s: %s has no table [env.%s]", env, d.file, env)
+	}
+	return nil
+}
+
+// table sets the keys of a table. path is where it stands in the file, key what it is called in configKeys.
+func (c *config) table(d *document, table map[string]any, path, key []string) error {
+	names := slices.SortedFunc(maps.Keys(table), func(a, b string) int {
+		pa, pb := d.places[pathKey(append(slices.Clone(path), a))], d.places[pathKey(append(slices.Clone(path), b))]
+		return pa.Offset - pb.Offset
+	})
+	for _, name := range names {
+		v := value{d, append(slices.Clone(path), name), table[name]}
+		here := append(slices.Clone(key), name)
+		set, ok := configKeys[strings.Join(here, ".")]
+		if !ok && len(key) > 0 {
+			set, ok = configKeys[strings.Join(key, ".")+".*"]
+		}
+		if ok {
+			if err := set(c, v); err != nil {
+				return err
+			}
+			continue
+		}
+		known := configNames(key)
+		if inner := configNames(here); len(inner) == 0 {
+			hint := suggest(name, known)
+			if hint == "" {
+				hint = "known keys: " + strings.Join(known, ", ")
+			}
+			return v.wrong(hint, "unknown key %q", v.key())
+		}
+		inner, ok := v.v.(map[string]any)
+		if !ok {
+			return v.expected("a table")
+		}
+		if err := c.table(d, inner, v.path, here); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// configNames are the keys that may stand in a table of configKeys.
+func configNames(table []string) []string {
+	prefix := ""
+	if len(table) > 0 {
+		prefix = strings.Join(table, ".") + "."
+	}
+	seen := map[string]bool{}
+	if prefix == "" {
+		seen["env"] = true
+	}
+	for key := range configKeys {
+		if rest, ok := strings.CutPrefix(key, prefix); ok {
+			name, _, _ := strings.Cut(rest, ".")
+			seen[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}

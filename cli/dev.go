@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fortunadws/fortuna/edge"
+)
+
+func devCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "dev",
+		Usage:     "serve a project or a file on this machine and reload it on save",
+		ArgsUsage: "[directory or file]",
+		Description: "Serves the project in the directory (the present one by default), or a single .js or .ts file.\n" +
+			"Errors are shown in the terminal and in the browser, where they are in the source. When a save breaks\n" +
+			"the code, the last version that worked goes on serving.",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Value: 8787, Usage: "`port` to listen on; 0 takes a free one"},
+			&cli.StringFlag{Name: "host", Value: "127.0.0.1", Usage: "`address` to listen on; 0.0.0.0 lets the network in"},
+			&cli.BoolFlag{Name: "open", Usage: "open a browser when ready"},
+			&cli.StringSliceFlag{Name: "var", Usage: "`KEY=VALUE` that handlers find in env; may be repeated"},
+			&cli.StringFlag{Name: "env-file", Usage: "`file` of KEY=VALUE lines for env"},
+			envFlag(),
+			&cli.StringFlag{Name: "log-level", Value: "debug", Usage: "least severe `level` shown: " + list(levels)},
+			&cli.StringFlag{Name: "ready-file", Usage: "`file` that gets the address when requests can be sent"},
+		},
+		Action: func(c *cli.Context) error {
+			path, err := word(c)
+			if err != nil {
+				return err
+			}
+			o := devOptions{
+				path: path, env: c.String("env"), vars: c.StringSlice("var"), envFile: c.String("env-file"),
+				readyFile: c.String("ready-file"), level: slices.Index(levels, c.String("log-level")), open: c.Bool("open"),
+			}
+			if c.IsSet("port") {
+				o.port = new(int)
+				*o.port = c.Int("port")
+			}
+			if c.IsSet("host") {
+				o.host = c.String("host")
+			}
+			if o.level < 0 {
+				return usageError(suggest(c.String("log-level"), levels), "--log-level must be one of %s, got %q", list(levels), c.String("log-level"))
+			}
+			if o.port != nil && (*o.port < 0 || *o.port > 65535) {
+				return usageError("", "--port must be from 0 to 65535, got %d", *o.port)
+			}
+			return dev(processOf(c), o)
+		},
+	}
+}
+
+// envFlag chooses an environment; dev and build have it.
+func envFlag() cli.Flag {
+	return &cli.StringFlag{Name: "env", Aliases: []string{"e"}, Usage: "`name` of a table [env.name] in fortuna.toml that applies"}
+}
+
+type devOptions struct {
+	path      string // "" is the working directory
+	env       string
+	port      *int   // nil: what fortuna.toml says
+	host      string // "": what fortuna.toml says
+	vars      []string
+	envFile   string
+	readyFile string
+	level     int // index in levels
+	open      bool
+}
+
+// defaults of fortuna.toml's [dev].
+const (
+	devPort = 8787
+	devHost = "127.0.0.1"
+)
+
+// drainDeadline is how long requests in flight may take to finish after Ctrl-C, which must end the process within 2 s.
+const drainDeadline = 1500 * time.Millisecond
+
+// dev serves o.path until a signal.
+func dev(p *process, o devOptions) error {
+	signals := p.signals()
+	w := newWorkshop(p, o)
+	if err := w.open(); err != nil {
+		return err
+	}
+	defer w.close()
+	server, err := w.listen()
+	if err != nil {
+		return err
+	}
+	url := "http://" + server.Addr().String()
+
+	w.build()
+	w.greet()
+	p.term.result("%s %s", p.term.out.paint(bold, "Ready on"), p.term.out.paint(cyan, url))
+	if o.readyFile != "" {
+		if err := writeReadyFile(absolute(p.dir, o.readyFile), url); err != nil {
+			return err
+		}
+	}
+	if o.open || w.project.config.Dev.Open {
+		if err := openBrowser(url); err != nil {
+			p.term.warn(err.Error())
+		}
+	}
+	for {
+		select {
+		case changed := <-w.watcher.changes:
+			w.change(changed)
+		case sig := <-signals:
+			w.drain(server, signals)
+			if sig == syscall.SIGTERM {
+				return nil
+			}
+			return errInterrupted
+		}
+	}
+}
+
+// listen begins to serve w's front.
+func (w *workshop) listen() (*edge.Server, error) {
+	host, port := w.address()
+	_, limits, err := w.project.config.limits()
+	if err != nil {
+		return nil, err
+	}
+	var access func(edge.Record)
+	if w.options.level <= slices.Index(levels, "info") {
+		access = func(r edge.Record) {
+			if r.Request.Path != versionPath {
+				w.process.term.access(r)
+			}
+		}
+	}
+	server, err := edge.Listen(edge.Config{
+		Addr:    net.JoinHostPort(host, strconv.Itoa(port)),
+		Loops:   w.loops,
+		Handler: w.front,
+		Limits:  limits,
+		Access:  access,
+		Log:     slog.New(slog.NewTextHandler(streamWriter{w.process.term, w.process.term.err}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		what := fmt.Sprintf("port %d is in use", port)
+		if holder := portHolder(port); holder != "" {
+			what += " by " + holder
+		}
+		return nil, refused(w.command("--port", strconv.Itoa(freePort(host, port))), "%s", what)
+	case errors.Is(err, syscall.EACCES):
+		return nil, refused(w.command("--port", strconv.Itoa(devPort)), "port %d is reserved: only root may listen on it", port)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, refused(w.command("--host", devHost), "%q is not an address of this machine", host)
+	case err != nil:
+		return nil, refused("", "%v", err)
+	}
+	return server, nil
+}
+
+// address is where to listen: the command line wins over fortuna.toml.
+func (w *workshop) address() (host string, port int) {
+	host, port = devHost, devPort
+	c := w.project.config
+	if c.Dev.Host != "" {
+		host = c.Dev.Host
+	}
+	if c.Dev.Port != nil {
+		port = *c.Dev.Port
+	}
+	if w.options.host != "" {
+		host = w.options.host
+	}
+	if w.options.port != nil {
+		port = *w.options.port
+	}
+	return host, port
+}
+
+// command is this dev command with other flags.
+func (w *workshop) command(flags ...string) string {
+	words := []string{"fortuna", "dev"}
+	if w.options.path != "" {
+		words = append(words, w.options.path)
+	}
+	return strings.Join(append(words, flags...), " ")
+}
+
+// freePort is a port near port that nobody listens on now.
+func freePort(host string, port int) int {
+	for next := port + 1; next < port+20 && next <= 65535; next++ {
+		if l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(next))); err == nil {
+			if err := l.Close(); err == nil {
+				return next
+			}
+		}
+	}
+	return 0 // which takes any
+}
+
+// writeReadyFile tells a script the address. The file appears whole.
+func writeReadyFile(path, url string) error {
+	if err := os.WriteFile(path+".part", []byte(url+"\n"), 0o644); err != nil {
+		return refused("", "--ready-file: %v", err)
+	}
+	if err := os.Rename(path+".part", path); err != nil {
+		return refused("", "--ready-file: %v", err)
+	}
+	return nil
+}
+
+// absolute is path as seen from dir.
+func absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}

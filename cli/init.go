@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fortunadws/fortuna/templates"
+)
+
+func initCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "init",
+		Usage:       "make a new project from a template; needs no network",
+		ArgsUsage:   "[directory]",
+		Description: "Files that exist are never overwritten. Without a directory the project is made in the present one.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "template", Aliases: []string{"t"}, Usage: "`name` of the template: " + list(templateNames())},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "ask nothing; the template is hello unless -t says otherwise"},
+			&cli.BoolFlag{Name: "list", Usage: "print the templates and make nothing"},
+		},
+		Action: func(c *cli.Context) error {
+			p := processOf(c)
+			if c.Bool("list") {
+				for _, t := range templates.All() {
+					p.term.result("%-8s%s", t.Name, t.Summary)
+				}
+				return nil
+			}
+			dir, err := word(c)
+			if err != nil {
+				return err
+			}
+			name := c.String("template")
+			if name == "" && p.asks && !c.Bool("yes") {
+				if name, err = askTemplate(p); err != nil {
+					return err
+				}
+			}
+			return initProject(p, dir, name)
+		},
+	}
+}
+
+func templateNames() []string {
+	var names []string
+	for _, t := range templates.All() {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+// askTemplate lets the person choose; an empty line is the first.
+func askTemplate(p *process) (string, error) {
+	for _, t := range templates.All() {
+		p.term.note("  %-8s%s", p.term.err.paint(bold, t.Name), t.Summary)
+	}
+	p.term.print(p.term.err, "Template (hello): ")
+	line, err := bufio.NewReader(p.stdin).ReadString('\n')
+	if err != nil && line == "" {
+		p.term.note("")
+		return "", errInterrupted // the person has closed the input
+	}
+	return strings.TrimSpace(line), nil
+}
+
+// initProject writes the template into dir; hello when name is empty.
+func initProject(p *process, dir, name string) error {
+	if name == "" {
+		name = templates.All()[0].Name
+	}
+	t, ok := templates.Named(name)
+	if !ok {
+		hint := suggest(name, templateNames())
+		if hint == "" {
+			hint = "fortuna init --list"
+		}
+		return usageError(hint, "there is no template %q", name)
+	}
+	target := absolute(p.dir, dir)
+	files, err := t.Files(projectName(target))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if obstacle := inTheWay(target, f.Path); obstacle != "" {
+			return refused("fortuna init <another directory>", "%s is in the way: init overwrites nothing", filepath.Join(dir, obstacle))
+		}
+	}
+	for _, f := range files {
+		if err := writeNew(filepath.Join(target, filepath.FromSlash(f.Path)), f.Data); err != nil {
+			if errors.Is(err, fs.ErrExist) {
+				return refused("", "%s is in the way: init overwrites nothing", filepath.Join(dir, f.Path))
+			}
+			return failed("", "%v", err)
+		}
+	}
+	shown := dir
+	if shown == "" {
+		shown = "."
+	}
+	p.term.note("Made %s from the template %s. Next:", shown, t.Name)
+	for _, line := range nextCommands(dir, t) {
+		p.term.result("  %s", line)
+	}
+	return nil
+}
+
+// nextCommands is what to type after init.
+func nextCommands(dir string, t templates.Template) []string {
+	var next []string
+	if dir != "" && filepath.Clean(dir) != "." {
+		if !plainWord.MatchString(dir) {
+			dir = "'" + strings.ReplaceAll(dir, "'", `'\''`) + "'"
+		}
+		next = append(next, "cd "+dir)
+	}
+	return append(append(next, t.Setup...), "fortuna dev")
+}
+
+// plainWord is what a shell takes as it is.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9._/@%+=:,][A-Za-z0-9._/@%+=:,-]*$`)
+
+// inTheWay is the part of path, below root, that exists and would have to be overwritten, or "".
+func inTheWay(root, path string) string {
+	if isFile(root) {
+		return "."
+	}
+	at := ""
+	parts := strings.Split(path, "/")
+	for i, part := range parts {
+		at = filepath.Join(at, part)
+		if i == len(parts)-1 {
+			if _, err := os.Lstat(filepath.Join(root, at)); err == nil { // a link that leads nowhere is in the way too
+				return at
+			}
+		} else if info, err := os.Stat(filepath.Join(root, at)); err == nil && !info.IsDir() {
+			return at
+		}
+	}
+	return ""
+}
+
+// writeNew writes a file that does not exist yet, and the directories it needs.
+func writeNew(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+// notInName are the characters a project's name, which is also npm's, cannot have.
+var notInName = regexp.MustCompile(`[^a-z0-9-]+`)
+
+// projectName is a name made of a directory's.
+func projectName(dir string) string {
+	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(filepath.Base(dir)), "-"), "-")
+	if name == "" {
+		return "app"
+	}
+	return name
+}

@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	terminal "golang.org/x/term"
+)
+
+// process is everything a command sees of the world outside: nothing else in the program reads arguments or the
+// environment, prints, or listens for signals.
+type process struct {
+	args    []string // without the program's name
+	getenv  func(string) string
+	dir     string // the working directory
+	stdin   io.Reader
+	asks    bool // a person sits at stdin and stderr, so questions may be put
+	term    *term
+	signals func() <-chan os.Signal // from now on SIGINT and SIGTERM come here instead of ending the process
+}
+
+// Main runs the command line of this process and returns its exit code.
+func Main() int {
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "."
+	}
+	noColor := os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb"
+	return int(run(&process{
+		args:   os.Args[1:],
+		getenv: os.Getenv,
+		dir:    dir,
+		stdin:  os.Stdin,
+		asks:   isTerminal(os.Stdin) && isTerminal(os.Stderr) && os.Getenv("CI") == "",
+		term: &term{
+			out: stream{w: os.Stdout, colour: !noColor && isTerminal(os.Stdout)},
+			err: stream{w: os.Stderr, colour: !noColor && isTerminal(os.Stderr)},
+		},
+		signals: func() <-chan os.Signal {
+			c := make(chan os.Signal, 2)
+			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+			return c
+		},
+	}))
+}
+
+func isTerminal(f *os.File) bool { return terminal.IsTerminal(int(f.Fd())) }

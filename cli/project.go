@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// project is what is served or built: a directory and the file to begin with.
+type project struct {
+	root   string // absolute
+	entry  string // relative to root
+	shown  string // what the person called it
+	config *config
+}
+
+// entryNames are where the code of a project is looked for when nothing says so, in this order.
+var entryNames = conventionalEntries()
+
+func conventionalEntries() []string {
+	var names []string
+	for _, stem := range []string{"src/index", "index", "src/app", "app"} {
+		for _, ext := range scriptExtensions {
+			names = append(names, stem+ext)
+		}
+	}
+	return names
+}
+
+var scriptExtensions = []string{".ts", ".tsx", ".js", ".jsx", ".mjs"}
+
+// openProject finds the project at path, a directory or a single file, and reads its configuration for env.
+func openProject(cwd, path, env string) (*project, error) {
+	p := &project{shown: path}
+	if path == "" {
+		p.shown, path = ".", "."
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(cwd, path)
+	}
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, refused("fortuna init "+p.shown, "%s does not exist", p.shown)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	p.root = path
+	if !info.IsDir() {
+		p.root = projectRoot(cwd, path)
+		if p.entry, err = filepath.Rel(p.root, path); err != nil {
+			return nil, err
+		}
+	}
+	if p.config, err = loadConfig(p.root, env); err != nil {
+		return nil, err
+	}
+	if p.entry == "" {
+		p.entry, err = p.findEntry()
+	}
+	return p, err
+}
+
+// projectRoot is the directory a single file belongs to: the working directory when it is a project that holds the
+// file, else the file's own.
+func projectRoot(cwd, file string) string {
+	if resolved, err := filepath.EvalSymlinks(cwd); err == nil {
+		cwd = resolved
+	}
+	if rel, err := filepath.Rel(cwd, file); err == nil && filepath.IsLocal(rel) && isProject(cwd) {
+		return cwd
+	}
+	return filepath.Dir(file)
+}
+
+func isProject(dir string) bool {
+	return isFile(filepath.Join(dir, configFile)) || isFile(filepath.Join(dir, manifestFile))
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// findEntry is the entry of a directory: what fortuna.toml says, what package.json says, or the first name of
+// entryNames.
+func (p *project) findEntry() (string, error) {
+	if main := p.config.Main; main != "" {
+		if !isFile(filepath.Join(p.root, main)) {
+			return "", refused("", "%s: main = %q: there is no such file", configFile, main)
+		}
+		return main, nil
+	}
+	for _, name := range entryNames {
+		if isFile(filepath.Join(p.root, name)) {
+			return name, nil
+		}
+	}
+	if m, err := readManifest(p.root); err == nil && m.Main != "" && isFile(filepath.Join(p.root, m.Main)) {
+		return m.Main, nil
+	}
+	return "", refused("fortuna init, or name the file: fortuna dev app.ts",
+		"%s holds no app: none of %s, src/index.ts, src/index.js, index.ts, index.js, app.ts, app.js ...", p.shown, configFile)
+}
+
+// files are those that change the project besides the code.
+func (p *project) files() []string {
+	var files []string
+	for _, name := range []string{configFile, manifestFile, "tsconfig.json", "jsconfig.json"} {
+		files = append(files, filepath.Join(p.root, name))
+	}
+	return files
+}
+
+// manifestFile is npm's description of a project.
+const manifestFile = "package.json"
+
+// manifest is what we read of package.json.
+type manifest struct {
+	Name            string            `json:"name"`
+	Main            string            `json:"main"`
+	PackageManager  string            `json:"packageManager"`
+	Dependencies    map[string]string `json:"dependencies"`
+	DevDependencies map[string]string `json:"devDependencies"`
+}
+
+func readManifest(dir string) (manifest, error) {
+	var m manifest
+	data, err := os.ReadFile(filepath.Join(dir, manifestFile))
+	if err != nil {
+		return m, err
+	}
+	return m, json.Unmarshal(data, &m)
+}
+
+// needs reports whether package.json names a package.
+func (m manifest) needs(pkg string) bool {
+	_, run := m.Dependencies[pkg]
+	_, dev := m.DevDependencies[pkg]
+	return run || dev
+}
+
+// packageOf is the npm package an import is of, or "" when it names a file or a built-in module.
+func packageOf(specifier string) string {
+	if specifier == "" || strings.HasPrefix(specifier, ".") || strings.HasPrefix(specifier, "/") ||
+		strings.HasPrefix(specifier, "#") || strings.ContainsAny(specifier, ":\\ ") {
+		return ""
+	}
+	parts := strings.SplitN(specifier, "/", 3)
+	if strings.HasPrefix(specifier, "@") {
+		if len(parts) < 2 {
+			return ""
+		}
+		return parts[0] + "/" + parts[1]
+	}
+	return parts[0]
+}

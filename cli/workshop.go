@@ -1,0 +1,283 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/fortunadws/fortuna/edge"
+	"github.com/fortunadws/fortuna/runtime"
+	"github.com/fortunadws/fortuna/runtime/bundle"
+	"github.com/fortunadws/fortuna/runtime/web"
+)
+
+// workshop turns the project on disk into the code that front serves, again and again. It belongs to one goroutine;
+// what it gives to front serves from many.
+type workshop struct {
+	process *process
+	options devOptions
+	front   *front
+	watcher *watcher
+	loops   int
+
+	project *project        // as last read without an error
+	vars    []variable      // of the project and the command line
+	builder *bundle.Builder // of the project; nil when its entry cannot be opened
+	code    *runtime.Runtime
+	running string   // hash of the bundle that code runs; "" when none
+	inputs  []string // the files of the last build
+	routes  []string
+}
+
+func newWorkshop(p *process, o devOptions) *workshop {
+	return &workshop{process: p, options: o, front: &front{}, loops: goruntime.GOMAXPROCS(0)}
+}
+
+// open reads the project. Close the workshop when there was no error.
+func (w *workshop) open() error {
+	if err := w.configure(); err != nil {
+		return err
+	}
+	var err error
+	if w.watcher, err = newWatcher(); err != nil {
+		w.close()
+		return failed("", "watch files: %v", err)
+	}
+	return nil
+}
+
+// configure reads the project and makes a builder and a runtime for it. With an error nothing changes.
+func (w *workshop) configure() error {
+	p, err := openProject(w.process.dir, w.options.path, w.options.env)
+	if err != nil {
+		return err
+	}
+	vars, err := w.variables(p)
+	if err != nil {
+		return err
+	}
+	code, err := w.newRuntime(p, vars)
+	if err != nil {
+		return err
+	}
+	builder, err := bundle.Open(bundle.Options{Root: p.root, Entry: p.entry, Define: p.config.Define})
+	if err != nil {
+		return errors.Join(refused("", "%v", err), code.Close(context.Background()))
+	}
+	if w.builder != nil {
+		w.builder.Close()
+	}
+	if w.code != nil && w.running == "" {
+		retire(w.code) // it never served
+	}
+	w.project, w.vars, w.builder, w.code, w.running = p, vars, builder, code, ""
+	return nil
+}
+
+// variables are what env holds, by name: --var wins over --env-file, and that over fortuna.toml, whose Vars then hold
+// all of them.
+func (w *workshop) variables(p *project) ([]variable, error) {
+	byName := map[string]variable{}
+	for name := range p.config.Vars {
+		byName[name] = variable{name: name, source: configFile}
+	}
+	var given []variable
+	if file := w.options.envFile; file != "" {
+		read, err := readVars(absolute(w.process.dir, file), file)
+		if err != nil {
+			return nil, err
+		}
+		given = read
+	}
+	for _, line := range w.options.vars {
+		v, err := parseVar("--var", line)
+		if err != nil {
+			return nil, err
+		}
+		given = append(given, v)
+	}
+	for _, v := range given {
+		byName[v.name] = v
+		p.config.Vars[v.name] = v.value
+	}
+	return slices.SortedFunc(maps.Values(byName), func(a, b variable) int { return strings.Compare(a.name, b.name) }), nil
+}
+
+func (w *workshop) newRuntime(p *project, vars []variable) (*runtime.Runtime, error) {
+	limits, _, err := p.config.limits()
+	if err != nil {
+		return nil, err
+	}
+	egress, err := web.ParseEgress(p.config.Egress)
+	if err != nil {
+		return nil, p.config.EgressAt.wrong("", "%v", err)
+	}
+	t, level := w.process.term, w.options.level
+	return runtime.New(runtime.Config{
+		Limits: limits,
+		Vars:   p.config.Vars,
+		Egress: egress,
+		Loops:  w.loops,
+		Console: func(l runtime.Line) {
+			if levelOf(l.Level) >= level {
+				t.console(l)
+			}
+		},
+		Failed: func(f *runtime.Failure) { t.fault(runFault(f)) },
+		Page:   w.front.page,
+	}), nil
+}
+
+// change is what a save leads to.
+func (w *workshop) change(files []string) {
+	begun := time.Now()
+	if w.front.fault.Load() != nil {
+		w.watch(true) // before the build: what appears while it runs is then told
+	}
+	if slices.ContainsFunc(files, func(f string) bool { return f == "" || slices.Contains(w.project.files(), f) }) || !isFile(filepath.Join(w.project.root, w.project.entry)) {
+		if err := w.configure(); err != nil {
+			w.fail(configFault(err))
+			return
+		}
+	}
+	before := w.front.version.Load()
+	w.build()
+	if w.front.fault.Load() == nil && w.front.version.Load() != before {
+		w.process.term.note("%s in %s", w.process.term.err.paint(green, "Reloaded"), milliseconds(time.Since(begun)))
+	}
+}
+
+// build makes a bundle of the files as they are and deploys it. When that fails, what ran before runs on.
+func (w *workshop) build() {
+	b, err := w.builder.Build()
+	if b != nil {
+		w.inputs = b.Inputs
+	}
+	if err != nil {
+		w.fail(buildFault(w.project, err))
+		return
+	}
+	if b.Hash == w.running {
+		if w.front.fault.Load() != nil {
+			w.front.run(w.code)
+		}
+		w.watch(false)
+		return
+	}
+	for _, m := range b.Warnings {
+		w.process.term.warn(w.process.term.err.printable(m.String()))
+	}
+	deployed, err := w.code.Deploy(b)
+	if err != nil {
+		w.fail(runFault(err))
+		return
+	}
+	w.running, w.routes = b.Hash, deployed.Routes
+	if before := w.front.run(w.code); before != nil && before != w.code {
+		retire(before)
+	}
+	w.watch(false)
+}
+
+// fail shows why the newest version does not run, once.
+func (w *workshop) fail(why *fault) {
+	if w.front.fail(why) {
+		w.process.term.fault(why)
+		if w.running != "" || w.front.code.Load() != nil {
+			w.process.term.note("The last version that worked goes on serving.")
+		}
+	}
+	w.watch(true)
+}
+
+// watch follows the files the code is made of; with broken also any that may appear.
+func (w *workshop) watch(broken bool) {
+	files := append(w.project.files(), filepath.Join(w.project.root, w.project.entry))
+	for _, f := range w.inputs {
+		if !strings.Contains(filepath.ToSlash(f), "/node_modules/") {
+			files = append(files, f)
+		}
+	}
+	var err error
+	if broken {
+		err = w.watcher.everything(w.project.root, files)
+	} else {
+		err = w.watcher.only(files)
+	}
+	if err != nil {
+		w.process.term.warn("some changes will not be seen: " + err.Error())
+	}
+}
+
+// retire closes a runtime that serves nothing new when its last request has finished.
+func retire(code *runtime.Runtime) {
+	go func() { _ = code.Close(context.Background()) }() // without a deadline there is no error
+}
+
+// configFault explains why the project cannot be read.
+func configFault(err error) *fault {
+	f := &fault{Status: 500, Code: "bad_config", Title: "The project cannot be read", Remarks: []remark{{Text: err.Error()}}}
+	var p *problem
+	if errors.As(err, &p) {
+		f.Hint = p.hint
+	}
+	return f
+}
+
+// greet prints what handlers find in env.
+func (w *workshop) greet() {
+	t := w.process.term
+	name := w.project.config.Name
+	if name == "" {
+		name = filepath.Base(w.project.root)
+	}
+	t.note("%s %s", t.err.paint(bold, name), t.err.paint(dim, w.project.entry))
+	if len(w.vars) == 0 {
+		return
+	}
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "  Binding\tKind\tFrom")
+	for _, v := range w.vars {
+		fmt.Fprintf(table, "  env.%s\tvariable\t%s\n", t.err.printable(v.name), v.source)
+	}
+	_ = table.Flush() // into memory
+	t.note("%s", strings.TrimRight(b.String(), "\n"))
+}
+
+// drain finishes what is in flight, until the deadline or another signal.
+func (w *workshop) drain(server *edge.Server, signals <-chan os.Signal) {
+	ctx, cancel := context.WithTimeout(context.Background(), drainDeadline)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// What is left at the deadline is cut; that it was is no failure of the command.
+		_ = server.Drain(ctx)
+		if code := w.front.code.Load(); code != nil {
+			_ = code.Close(ctx)
+		}
+	}()
+	select {
+	case <-done:
+	case <-signals:
+	}
+	cancel()
+}
+
+// close frees what open took.
+func (w *workshop) close() {
+	if w.watcher != nil {
+		_ = w.watcher.Close() // nothing is lost
+	}
+	if w.builder != nil {
+		w.builder.Close()
+	}
+}

@@ -1,0 +1,35 @@
+import { Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
+
+interface Task {
+  id: number;
+  title: string;
+  done: boolean;
+}
+
+// Every VM has its own: a real app keeps its state outside.
+const tasks: Task[] = [{ id: 1, title: "Read the code", done: false }];
+
+const app = new Hono();
+
+app.get("/", (c) => c.text("GET /tasks\nPOST /tasks\nGET /tasks/:id\n"));
+
+app.get("/tasks", (c) => c.json(tasks));
+
+app.post("/tasks", async (c) => {
+  const { title } = await c.req.json<{ title?: unknown }>();
+  if (typeof title !== "string" || title === "") {
+    throw new HTTPException(422, { message: "title must be a non-empty string" });
+  }
+  const task = { id: tasks.length + 1, title, done: false };
+  tasks.push(task);
+  return c.json(task, 201);
+});
+
+app.get("/tasks/:id", (c) => {
+  const task = tasks.find((t) => t.id === Number(c.req.param("id")));
+  if (!task) throw new HTTPException(404, { message: "there is no such task" });
+  return c.json(task);
+});
+
+export default app;
