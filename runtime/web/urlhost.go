@@ -4,8 +4,11 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Why a host is refused; parseURL wraps none of them, so they say "host" themselves.
@@ -80,10 +83,39 @@ func domainToASCII(s string) (string, error) {
 		return asciiLower(s), nil
 	}
 	a, err := domains.ToASCII(s)
-	if err != nil || a == "" {
+	if err != nil || a == "" || !punycodeLabels(s) {
 		return "", errDomain
 	}
 	return a, nil
+}
+
+// punycodeLabels reports whether what follows "xn--" in the labels of s, as UTS 46 maps them, is ASCII and not empty.
+// idna decodes the rest of such a label without a look at either.
+func punycodeLabels(s string) bool {
+	var b strings.Builder
+	for _, c := range s {
+		if c < utf8.RuneSelf {
+			b.WriteRune(unicode.ToLower(c))
+			continue
+		}
+		mapped, _ := domains.ToUnicode(string(c)) // what is not valid alone is checked in its label by ToASCII
+		b.WriteString(mapped)
+	}
+	for label := range strings.SplitSeq(norm.NFC.String(b.String()), ".") {
+		if rest, ok := strings.CutPrefix(label, "xn--"); ok && (rest == "" || hasNonASCII(rest)) {
+			return false
+		}
+	}
+	return true
+}
+
+func hasNonASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return true
+		}
+	}
+	return false
 }
 
 // plainDomain reports whether s is ASCII without an "xn--" label, which UTS 46 only lower-cases.
