@@ -33,6 +33,7 @@ func TestParse_limits(t *testing.T) {
 		{"chunk", chunks("8\r\n12345678\r\n0\r\n\r\n"), chunks("9\r\n"), 413},
 		{"chunks", chunks("4\r\n1234\r\n4\r\n5678\r\n0\r\n\r\n"), chunks("4\r\n1234\r\n5\r\n"), 413},
 		{"extension", chunks("1;abc\r\nx\r\n0\r\n\r\n"), chunks("1;abcd\r\nx\r\n0\r\n\r\n"), 400},
+		{"extension of a later chunk", chunks("1\r\nx\r\n1;abc\r\nx\r\n0\r\n\r\n"), chunks("1\r\nx\r\n1;abcd\r\n"), 400},
 		{"extensions", chunks("1;abc\r\nx\r\n1;a\r\nx\r\n0\r\n\r\n"), chunks("1;abc\r\nx\r\n1;ab\r\nx\r\n0\r\n\r\n"), 400},
 		{"trailer", chunks("0\r\nA: b\r\nC: def\r\n\r\n"), chunks("0\r\nA: b\r\nC: defg\r\n\r\n"), 431},
 		{"trailer count", chunks("0\r\nA:\r\nB:\r\nC:\r\n\r\n"), chunks("0\r\nA:\r\nB:\r\nC:\r\nD:\r\n\r\n"), 431},
