@@ -166,5 +166,8 @@ func (b *Builder) finish(r api.BuildResult) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
+	if script, err = mend(script, m); err != nil {
+		return nil, err
+	}
 	return newBundle(b.entry, script, m)
 }

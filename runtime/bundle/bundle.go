@@ -42,9 +42,8 @@ func newBundle(entry, code string, m *sourceMap) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256([]byte(code))
 	b := &Bundle{
-		Hash:      hex.EncodeToString(sum[:]),
+		Hash:      hashOf(code),
 		Entry:     entry,
 		Code:      code,
 		SourceMap: m.encode(),
@@ -52,6 +51,12 @@ func newBundle(entry, code string, m *sourceMap) (*Bundle, error) {
 	}
 	b.sourceMap = sync.OnceValues(func() (*sourceMap, error) { return parseMap(b.SourceMap) })
 	return b, nil
+}
+
+// hashOf is the content address of code.
+func hashOf(code string) string {
+	sum := sha256.Sum256([]byte(code))
+	return hex.EncodeToString(sum[:])
 }
 
 // Position is where the generated line and column, both from 1, come from; false when the map does not say.

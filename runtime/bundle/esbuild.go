@@ -9,19 +9,15 @@ import (
 )
 
 // lacks are the features of ECMAScript that esbuild must lower because goja rejects them. Nothing else is lowered:
-// private fields as WeakMaps make a handler two to three times slower.
+// private fields as WeakMaps make a handler two to three times slower. Regular expressions stay as they are, for mend.
 var lacks = map[string]bool{
 	"async-generator": false,
 	"for-await":       false,
 	"using":           false,
 	"decorators":      false,
 	"import-meta":     false,
-	"dynamic-import":  true, // so that a computed import is told from one that was bundled
+	"dynamic-import":  false, // what is left of it rejects when it runs: an import in a try block that nothing resolves
 	"hashbang":        false,
-
-	"regexp-match-indices":            false, // becomes new RegExp(source, "d"), which quirks.go refuses by name
-	"regexp-set-notation":             false,
-	"regexp-unicode-property-escapes": true, // quirks.go writes them as ranges
 }
 
 // loaders say what a file is by its extension.

@@ -60,16 +60,14 @@ func Decode(data, mapping []byte) (*Bundle, error) {
 	if !ok || entry == "" {
 		return nil, fmt.Errorf("the first line is not whole: %q; build it again", line)
 	}
+	script := strings.TrimSuffix(string(code), "\n")
+	if sum := hashOf(script); sum != hash {
+		return nil, fmt.Errorf("the code was changed or cut short: its SHA-256 is %s, the first line says %s; build it again",
+			sum, hash)
+	}
 	m, err := parseMap(mapping)
 	if err != nil {
 		return nil, err
 	}
-	b, err := newBundle(entry, strings.TrimSuffix(string(code), "\n"), m)
-	if err != nil {
-		return nil, err
-	}
-	if b.Hash != hash {
-		return nil, fmt.Errorf("the code was changed or cut short: its SHA-256 is %s, the first line says %s; build it again", b.Hash, hash)
-	}
-	return b, nil
+	return newBundle(entry, script, m)
 }

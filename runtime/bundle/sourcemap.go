@@ -227,3 +227,34 @@ func (m *sourceMap) insertLines(n int) {
 		m.segments[i].line += n
 	}
 }
+
+// shift moves the segments of code behind edits, which are in order and replace text within a line by text within a
+// line.
+func (m *sourceMap) shift(code string, edits []edit) {
+	line, start, next := 0, 0, 0 // the line, where it begins, the first segment not yet moved
+	moved := 0                   // by how much this line's rest moves
+	for _, e := range edits {
+		// Segments up to this edit are final.
+		for n := strings.IndexByte(code[start:e.start], '\n'); ; n = strings.IndexByte(code[start:e.start], '\n') {
+			until := e.start - start
+			if n >= 0 {
+				until = n + 1
+			}
+			for next < len(m.segments) && (m.segments[next].line < line ||
+				m.segments[next].line == line && m.segments[next].column <= until) {
+				if m.segments[next].line == line {
+					m.segments[next].column += moved
+				}
+				next++
+			}
+			if n < 0 {
+				break
+			}
+			line, start, moved = line+1, start+n+1, 0
+		}
+		moved += len(e.text) - (e.end - e.start)
+	}
+	for ; next < len(m.segments) && m.segments[next].line == line; next++ {
+		m.segments[next].column += moved
+	}
+}
