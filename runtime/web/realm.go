@@ -24,7 +24,6 @@ type Realm struct {
 
 	built      []*built
 	iterators  map[string]*goja.Object
-	asyncIter  *goja.Symbol
 	intrinsics map[string]goja.Value
 	events     events
 	timers     timers
@@ -35,6 +34,10 @@ type Realm struct {
 type Options struct {
 	// Egress decides which addresses fetch may reach; nil denies private ranges.
 	Egress *Egress
+
+	// Unmentioned are parts of the language that the code cannot reach; see the function of that name. They are not
+	// installed; zero installs everything.
+	Unmentioned Features
 }
 
 // New gives vm the web platform.
@@ -113,13 +116,8 @@ func (r *Realm) newError(constructor, message string) *goja.Object {
 	return o
 }
 
-// asyncIterator is Symbol.asyncIterator, which goja lacks and the language prelude defines.
-func (r *Realm) asyncIterator() *goja.Symbol {
-	if r.asyncIter == nil {
-		r.asyncIter = r.VM.GlobalObject().Get("Symbol").(*goja.Object).Get("asyncIterator").(*goja.Symbol)
-	}
-	return r.asyncIter
-}
+// asyncIterator is Symbol.asyncIterator, which goja lacks.
+func (r *Realm) asyncIterator() *goja.Symbol { return symAsyncIterator }
 
 // Inspect is v as console.log would show it.
 func (r *Realm) Inspect(v goja.Value) string { return r.inspect(v) }

@@ -38,10 +38,8 @@ var streamsKit = conceal("fortuna.streams")
 
 func init() {
 	streamsKit.scripted = func(r *Realm) *goja.Object {
-		f, err := r.VM.RunProgram(streamsProgram())
-		must(err)
-		run, _ := goja.AssertFunction(f)
-		exports, err := run(goja.Undefined(), r.streamsHost())
+		r.symbols()
+		exports, err := r.run(streamsProgram())(goja.Undefined(), r.streamsHost())
 		must(err)
 		return exports.(*goja.Object)
 	}
