@@ -90,6 +90,10 @@ func echo(x exchange.Exchange) {
 	x.End()
 }
 
+// waitDeadline is how long the server has to answer before the verdict is that it waits: long for a busy machine, and
+// the cases wait side by side.
+const waitDeadline = 5 * time.Second
+
 // http1Verdict is what the server makes of the first request in raw: "accept" when it answers 2xx, "reject" when it
 // answers 4xx or 5xx or closes, "wait" when it does neither although it has had time to.
 func http1Verdict(addr string, raw []byte) (string, error) {
@@ -101,7 +105,7 @@ func http1Verdict(addr string, raw []byte) (string, error) {
 	if _, err := c.Write(raw); err != nil {
 		return "reject", nil // the server has closed while the rest was on its way
 	}
-	if err := c.SetReadDeadline(time.Now().Add(2 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(waitDeadline)); err != nil {
 		return "", err
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
