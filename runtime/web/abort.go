@@ -3,18 +3,23 @@ package web
 import (
 	"slices"
 	"time"
+	"weak"
 
 	"github.com/dop251/goja"
 )
 
 // abortSignal is the Go half of an AbortSignal (DOM 3.2).
+//
+// A source may live as long as its VM and have a dependent signal for every request, so it holds on only to those
+// that somebody observes.
 type abortSignal struct {
 	eventTarget
 	object     *goja.Object
 	reason     goja.Value // nil until aborted
 	steps      []*abortStep
 	sources    []*abortSignal // of a dependent signal: those that no other signal aborts
-	dependents []*abortSignal
+	dependents []weak.Pointer[abortSignal]
+	observed   map[*abortSignal]bool // the dependents that have listeners or steps
 }
 
 // abortStep is an abort algorithm.
@@ -109,8 +114,10 @@ func (s *abortSignal) onAbort(f func()) (remove func()) {
 	}
 	step := &abortStep{f}
 	s.steps = append(s.steps, step)
+	s.hold()
 	return func() {
 		s.steps = slices.DeleteFunc(s.steps, func(other *abortStep) bool { return other == step })
+		s.hold()
 	}
 }
 
@@ -125,15 +132,17 @@ func (r *Realm) abort(s *abortSignal, reason goja.Value) {
 	}
 	s.reason = reason
 	all := []*abortSignal{s}
-	for _, d := range s.dependents {
-		if !d.aborted() {
+	for _, p := range s.dependents {
+		if d := p.Value(); d != nil && !d.aborted() {
 			d.reason = reason
 			all = append(all, d)
 		}
 	}
 	for _, a := range all {
 		steps := a.steps
-		a.steps, a.sources, a.dependents = nil, nil, nil
+		a.steps = nil
+		a.hold()
+		a.changed, a.sources, a.dependents, a.observed = nil, nil, nil, nil
 		for _, step := range steps {
 			step.run()
 		}
@@ -148,6 +157,7 @@ func (r *Realm) anySignal(signals []*abortSignal) *abortSignal {
 		s.reason = signals[i].reason
 		return s
 	}
+	s.changed = s.hold
 	for _, source := range signals {
 		if source.sources == nil {
 			s.follow(source)
@@ -163,7 +173,24 @@ func (r *Realm) anySignal(signals []*abortSignal) *abortSignal {
 func (s *abortSignal) follow(source *abortSignal) {
 	if !slices.Contains(s.sources, source) {
 		s.sources = append(s.sources, source)
-		source.dependents = append(source.dependents, s)
+		if len(source.dependents) == cap(source.dependents) {
+			source.dependents = slices.DeleteFunc(source.dependents, func(p weak.Pointer[abortSignal]) bool { return p.Value() == nil })
+		}
+		source.dependents = append(source.dependents, weak.Make(s))
+	}
+}
+
+// hold tells the sources of s whether anybody observes it and waits for it to abort.
+func (s *abortSignal) hold() {
+	for _, source := range s.sources {
+		switch {
+		case s.aborted() || len(s.steps) == 0 && len(s.listeners) == 0:
+			delete(source.observed, s)
+		case source.observed == nil:
+			source.observed = map[*abortSignal]bool{s: true}
+		default:
+			source.observed[s] = true
+		}
 	}
 }
 

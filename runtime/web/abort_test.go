@@ -1,6 +1,9 @@
 package web
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+)
 
 func TestAbort(t *testing.T) {
 	expect(t, [][2]string{
@@ -17,4 +20,21 @@ func TestAbort(t *testing.T) {
 		{`const c = new AbortController, t = new EventTarget; let n = 0; t.addEventListener('x', () => n++, {signal: c.signal}); t.dispatchEvent(new Event('x')); c.abort(); t.dispatchEvent(new Event('x')); return n`, "1"},
 		{`const order = [], a = new AbortController, s = AbortSignal.any([a.signal]); s.onabort = () => order.push('dependent'); a.signal.onabort = () => order.push('source', s.aborted); a.abort(); return order.join()`, "source,true,dependent"},
 	})
+}
+
+func TestAbort_sourceLetsDependentsGo(t *testing.T) {
+	r, h := newTestRealm(t)
+	evalIn(t, r, h, `globalThis.c = new AbortController; globalThis.n = 0`)
+	c, _ := half[*abortController](r.VM.Get("c"))
+	for range 20 {
+		evalIn(t, r, h, `for (let i = 0; i < 100; i++) { const f = () => {}, s = AbortSignal.any([c.signal]); s.addEventListener('abort', f); s.removeEventListener('abort', f) }
+			AbortSignal.any([c.signal]).onabort = () => n++`)
+		runtime.GC()
+	}
+	if got := len(c.signal.dependents); got > 1000 {
+		t.Errorf("the source still knows %d of 2020 dependent signals that nobody can reach", got)
+	}
+	if got := evalIn(t, r, h, `c.abort(); return n`); got != "20" {
+		t.Errorf("%s of 20 observed dependent signals were aborted", got)
+	}
 }

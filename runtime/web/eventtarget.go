@@ -9,6 +9,7 @@ import (
 // eventTarget is the Go half of an EventTarget (DOM 2.7); the halves of its subclasses embed it.
 type eventTarget struct {
 	listeners []*listener
+	changed   func() // called when listeners has changed; nil when nobody minds
 }
 
 // anEventTarget is the Go half of an EventTarget or of a subclass.
@@ -75,7 +76,7 @@ func (r *Realm) addEventListener(t *eventTarget, c goja.FunctionCall) goja.Value
 	if l.callback == nil || signal != nil && signal.aborted() || t.find(l.typ, l.callback, l.capture) >= 0 {
 		return goja.Undefined()
 	}
-	t.listeners = append(t.listeners, l)
+	t.add(l)
 	if signal != nil {
 		l.forget = signal.onAbort(func() { t.remove(l) })
 	}
@@ -116,6 +117,13 @@ func (t *eventTarget) find(typ string, callback *goja.Object, capture bool) int 
 	})
 }
 
+func (t *eventTarget) add(l *listener) {
+	t.listeners = append(t.listeners, l)
+	if t.changed != nil {
+		t.changed()
+	}
+}
+
 // remove takes l off; a dispatch that is under way passes it over.
 func (t *eventTarget) remove(l *listener) {
 	if l.removed {
@@ -127,6 +135,9 @@ func (t *eventTarget) remove(l *listener) {
 	}
 	if i := slices.Index(t.listeners, l); i >= 0 {
 		t.listeners = slices.Delete(slices.Clone(t.listeners), i, i+1) // a dispatch may hold the old slice
+	}
+	if t.changed != nil {
+		t.changed()
 	}
 }
 
@@ -236,7 +247,7 @@ func (t *eventTarget) setAttribute(typ string, v goja.Value) {
 	case isObject && l != nil:
 		l.callback = callback
 	case isObject:
-		t.listeners = append(t.listeners, &listener{typ: typ, callback: callback, attribute: true})
+		t.add(&listener{typ: typ, callback: callback, attribute: true})
 	case l != nil:
 		t.remove(l)
 	}

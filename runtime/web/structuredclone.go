@@ -13,12 +13,20 @@ import (
 const cloneDepthMax = 10_000
 
 // cloneable is the Go half of a platform object that structuredClone copies ("serializable", HTML 2.7.1).
-type cloneable interface{ cloned(r *Realm) *goja.Object }
+type cloneable interface {
+	cloned(r *Realm, o *goja.Object) *goja.Object // o is the object whose half this is
+}
 
 // cloned is another Blob or File over the same bytes, which never change.
-func (b *blob) cloned(r *Realm) *goja.Object { return r.blobObject(b) }
+func (b *blob) cloned(r *Realm, _ *goja.Object) *goja.Object { return r.blobObject(b) }
 
-func (e *domException) cloned(r *Realm) *goja.Object { return r.Exception(e.name, "%s", e.message) }
+func (e *domException) cloned(r *Realm, o *goja.Object) *goja.Object {
+	n := r.Exception(e.name, "%s", e.message)
+	if stack, ok := o.Get("stack").(goja.String); ok {
+		must(n.DefineDataProperty("stack", stack, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
+	}
+	return n
+}
 
 func init() {
 	exposeFunction("structuredClone", 1, func(r *Realm, c goja.FunctionCall) goja.Value {
@@ -135,7 +143,7 @@ func (c *cloner) at(key string, v goja.Value) goja.Value {
 func (c *cloner) object(o *goja.Object) *goja.Object {
 	if h, ok := half[any](o); ok {
 		if s, ok := h.(cloneable); ok {
-			return c.keep(o, s.cloned(c.r))
+			return c.keep(o, s.cloned(c.r, o))
 		}
 		panic(c.error("a " + c.nameOf(o)))
 	}

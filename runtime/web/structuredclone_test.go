@@ -22,6 +22,7 @@ func TestStructuredClone(t *testing.T) {
 		{`const c = structuredClone([Object(1), Object('s'), Object(false), Object(2n), -0, 3n]); return c.map(v => typeof v).join() + String(c[0] + 0) + c[3] + Object.is(c[4], -0)`, "object,object,object,object,number,bigint12true"},
 		{`const f = structuredClone(new File(['x'], 'n', {type: 'a/b', lastModified: 3})); return [f.name, f.type, f.lastModified, await f.text()].join()`, "n,a/b,3,x"},
 		{`const e = structuredClone(new DOMException('m', 'AbortError')); return [e instanceof DOMException, e.name, e.message].join()`, "true,AbortError,m"},
+		{`const e = new DOMException('m', 'X'); return structuredClone(e).stack === e.stack`, "true"},
 		{`class P { constructor() { this.a = 1 } get b() { return 2 } } const c = structuredClone(new P); return JSON.stringify(c) + (c.constructor === Object)`, `{"a":1}true`},
 		{`return JSON.stringify(structuredClone(JSON.parse('{"__proto__": 1}')))`, `{"__proto__":1}`},
 		{`const o = {get a() { delete this.b; return 1 }, b: 2}; return JSON.stringify(structuredClone(o))`, `{"a":1}`},
