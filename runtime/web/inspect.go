@@ -205,10 +205,7 @@ func (n *inspector) half(o *goja.Object) any {
 	return nil
 }
 
-var (
-	proxyType       = reflect.TypeFor[goja.Proxy]()
-	arrayBufferType = reflect.TypeFor[goja.ArrayBuffer]()
-)
+var proxyType = reflect.TypeFor[goja.Proxy]()
 
 func isProxy(o *goja.Object) bool { return o.ExportType() == proxyType }
 

@@ -175,7 +175,7 @@ func tidyStack(stack string) string {
 
 // binary writes an ArrayBuffer, a typed array or a DataView.
 func (n *inspector) binary(o *goja.Object, s *shape, constructor string, title func(fallback, size string) string, level int) bool {
-	if o.ExportType() == arrayBufferType {
+	if o.ExportType() == bufferType {
 		data := o.Export().(goja.ArrayBuffer).Bytes()
 		s.name = title("ArrayBuffer", "")
 		s.open = s.name + " {"

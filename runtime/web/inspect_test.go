@@ -57,6 +57,7 @@ func TestInspect_platformObjects(t *testing.T) {
 		{`console.log(new Request('http://a.b/c'))`, "url: 'http://a.b/c'"},
 		{`console.log(new URL('http://a.b/c?d'))`, "href: 'http://a.b/c?d'"},
 		{`console.log(new URLSearchParams('a=1'))`, "'a' => '1'"},
+		{`console.log(crypto.subtle, navigator)`, "SubtleCrypto {} Navigator {"},
 		{`console.log(new DOMException('gone', 'AbortError'))`, "DOMException [AbortError: gone]"},
 		{`console.log(new TypeError('bad', {cause: new Error('deep')}))`, "[cause]: Error: deep\n"},
 		{`class MyError extends Error {}; console.log(new MyError('m'))`, "MyError: m\n    at "},

@@ -1,0 +1,62 @@
+package web
+
+import (
+	"crypto/hkdf"
+	"crypto/pbkdf2"
+)
+
+const (
+	pbkdf2IterationsMax = 2_000_000 // about a second; the work cannot be interrupted
+	derivedBitsMax      = 64 << 10
+)
+
+func init() {
+	usages := []string{"deriveKey", "deriveBits"}
+	register(&algorithm{
+		name: "PBKDF2", usages: usages, importKey: passwordImport, keyLength: anyLength, slow: true,
+		deriveBits: func(p *params, k *cryptoKey, bits int) func() ([]byte, error) {
+			hash, salt, iterations := p.hash(), p.bytes("salt"), p.count("iterations", 1<<32-1)
+			wholeBytes(p, bits)
+			if iterations == 0 || iterations > pbkdf2IterationsMax {
+				p.refuse("OperationError", "iterations must be from 1 to %d, got %d", pbkdf2IterationsMax, iterations)
+			}
+			return func() ([]byte, error) {
+				if bits == 0 {
+					return nil, nil
+				}
+				return pbkdf2.Key(digests[hash].New, string(k.secret), salt, iterations, bits/8)
+			}
+		},
+	}, &algorithm{
+		name: "HKDF", usages: usages, importKey: passwordImport, keyLength: anyLength,
+		deriveBits: func(p *params, k *cryptoKey, bits int) func() ([]byte, error) {
+			hash, salt, info := p.hash(), p.bytes("salt"), p.bytes("info")
+			wholeBytes(p, bits)
+			return func() ([]byte, error) {
+				if bits == 0 {
+					return nil, nil
+				}
+				return hkdf.Key(digests[hash].New, k.secret, salt, string(info), bits/8)
+			}
+		},
+	})
+}
+
+// passwordImport takes any bytes as a key that can only be derived from.
+func passwordImport(p *params, in keyData) material {
+	if in.format != "raw" {
+		p.refuse("NotSupportedError", "%s keys are imported as raw only, got %s", p.name, in.format)
+	}
+	if in.extractable {
+		p.refuse("SyntaxError", "%s keys cannot be extractable; pass false", p.name)
+	}
+	return material{typ: "secret", secret: in.raw, alg: keyAlgorithm{name: p.name}}
+}
+
+func anyLength(*params) int { return -1 }
+
+func wholeBytes(p *params, bits int) {
+	if bits < 0 || bits%8 != 0 || bits > derivedBitsMax {
+		p.refuse("OperationError", "length must be a multiple of 8 up to %d", derivedBitsMax)
+	}
+}
