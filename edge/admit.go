@@ -11,14 +11,14 @@ import (
 	"github.com/tidwall/evio"
 )
 
-// refusedMax is how many refused connections may linger at once, so that their peers can read why.
-const refusedMax = 128
-
 // process counts the connections of all servers of this process, which share its descriptors.
 var process atomic.Int64
 
 // descriptorsMax bounds process.
 var descriptorsMax = connectionsMax()
+
+// refusedMax is how many refused connections may linger at once, so that their peers can read why.
+var refusedMax = int64(min(128, descriptorsMax/8))
 
 // admit enters a connection or refuses it. On the loop.
 func (l *loop) admit(ec evio.Conn, fd int) evio.Action {

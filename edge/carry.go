@@ -3,13 +3,10 @@
 package edge
 
 import (
-	"errors"
 	"net"
 	"net/netip"
-	"os"
 	"runtime/debug"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/http1"
@@ -17,9 +14,6 @@ import (
 
 // readBytes is how much a carrier reads at a time; it has two buffers of it.
 const readBytes = 8 << 10
-
-// writeBytes is how much a carrier writes before it sets a new deadline.
-const writeBytes = 64 << 10
 
 // carrier drives a connection that left its loop, with a goroutine that may block and one that reads ahead of it. Its
 // exchanges live on the first; one that began on a loop stays there and only hands its bytes over.
@@ -251,6 +245,7 @@ func (k *carrier) do(job func()) {
 // write sends all that was handed over. It reports whether that was the last answer, and false when the connection
 // has ended.
 func (k *carrier) write(nc net.Conn) (last, ok bool) {
+	w := slowWriter{nc, &k.s.limits}
 	for {
 		k.mu.Lock()
 		if k.dead {
@@ -272,7 +267,7 @@ func (k *carrier) write(nc net.Conn) (last, ok bool) {
 		k.out[0] = nil
 		k.out = k.out[1:]
 		k.mu.Unlock()
-		err := k.push(nc, p)
+		err := w.write(p)
 		k.mu.Lock()
 		k.size -= len(p)
 		k.mu.Unlock()
@@ -280,48 +275,6 @@ func (k *carrier) write(nc net.Conn) (last, ok bool) {
 			return false, false
 		}
 	}
-}
-
-// push writes p as long as the peer takes enough of it.
-func (k *carrier) push(nc net.Conn, p []byte) error {
-	for len(p) > 0 {
-		before, _ := unsentBy(nc)
-		if d := k.s.limits.WriteDeadline; d >= 0 {
-			if err := nc.SetWriteDeadline(time.Now().Add(d)); err != nil {
-				return err
-			}
-		}
-		n, err := nc.Write(p[:min(len(p), writeBytes)])
-		p = p[n:]
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			// The kernel wakes a writer only when a third of its buffer is free: what the peer acknowledged counts.
-			taken := n
-			if after, ok := unsentBy(nc); ok {
-				taken += before - after
-			}
-			if !k.s.limits.slowReader(taken) {
-				continue
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unsentBy is how much the kernel holds that the peer has not acknowledged.
-func unsentBy(nc net.Conn) (n int, ok bool) {
-	sc, is := nc.(syscall.Conn)
-	if !is {
-		return 0, false
-	}
-	rc, err := sc.SyscallConn()
-	if err != nil {
-		return 0, false
-	}
-	err = rc.Control(func(fd uintptr) { n, ok = unacknowledged(fd) })
-	return n, ok && err == nil
 }
 
 // trip parses one request from k.in and serves it. It reports whether there was anything to do.

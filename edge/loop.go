@@ -19,9 +19,6 @@ import (
 // outBytesKept is the largest buffer a loop keeps between callbacks.
 const outBytesKept = 256 << 10
 
-// roundsMax is how often the bell looks for jobs posted by jobs before it lets connections have their turn.
-const roundsMax = 8
-
 // loop is one event loop: one evio.Serve with one goroutine, sharing nothing with the others. Only Post may be called
 // from another goroutine.
 type loop struct {
@@ -57,29 +54,6 @@ func newLoop(s *Server, index int) *loop {
 // Index numbers the server's loops from 0.
 func (l *loop) Index() int { return l.index }
 
-// Post runs job on the loop, soon. From anywhere.
-func (l *loop) Post(job func()) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ended {
-		return false
-	}
-	l.jobs = append(l.jobs, job)
-	l.ring()
-	return true
-}
-
-// ring makes the loop call jobsDue. evio's Wake can be lost for 100 ms (E3); a byte in a socket cannot, because epoll
-// reports it until it is read. Called with mu held.
-func (l *loop) ring() {
-	if !l.rung && l.bell >= 0 {
-		l.rung = true
-		if _, err := writeSocket(l.bell, []byte{1}); err != nil {
-			l.s.log.Error("ring loop", "loop", l.index, "err", err)
-		}
-	}
-}
-
 // run serves until the server closes. evio ends on any failed accept and reports nil (E4), so an end that nobody asked
 // for is a crash of this loop: its connections are lost, and it begins again.
 func (l *loop) run(addr string) {
@@ -114,35 +88,6 @@ func (l *loop) run(addr string) {
 	}
 }
 
-// end runs what is still posted, since Post promised it, and lets nothing follow.
-func (l *loop) end() {
-	if l.sweeper != nil {
-		l.sweeper.Stop()
-	}
-	for {
-		l.mu.Lock()
-		jobs := l.jobs
-		l.jobs = nil
-		l.ended = len(jobs) == 0
-		l.mu.Unlock()
-		if len(jobs) == 0 {
-			return
-		}
-		for _, job := range jobs {
-			l.do(job)
-		}
-		l.flushDirty() // to carriers; our own connections are closed
-	}
-}
-
-// hang replaces the bell. Called with mu held.
-func (l *loop) hang(fd int) {
-	if l.bell >= 0 {
-		closeSocket(l.bell)
-	}
-	l.bell, l.rung = fd, false
-}
-
 func (l *loop) serve(addr string) error {
 	dir, err := bellDir()
 	if err != nil {
@@ -175,19 +120,6 @@ func (l *loop) serve(addr string) error {
 		return dialErr
 	}
 	return err
-}
-
-// bellDir makes a directory only we can enter, with a path short enough for a socket's address.
-func bellDir() (string, error) {
-	base := os.TempDir()
-	if len(base) > 60 {
-		base = "/tmp"
-	}
-	dir, err := os.MkdirTemp(base, "fortuna-")
-	if err != nil {
-		return "", fmt.Errorf("make a directory for the loop's bell: %w", err)
-	}
-	return dir, nil
 }
 
 // The callbacks of evio: all on the loop.
@@ -232,16 +164,6 @@ func (l *loop) data(ec evio.Conn, in []byte) (out []byte, act evio.Action) {
 	return nil, c.act
 }
 
-// nudge makes evio look at its notes soon. A Wake from within a callback is lost until the poll's 100 ms are over when
-// the eventfd is read later in the same batch (E3), and so is a ring when the bell is; hence again until it was seen.
-func (l *loop) nudge() {
-	if l.woken > 0 {
-		l.mu.Lock()
-		l.ring()
-		l.mu.Unlock()
-	}
-}
-
 func (l *loop) detached(ec evio.Conn, _ io.ReadWriteCloser) (act evio.Action) {
 	defer l.recover(ec, &act)
 	if c, ok := ec.Context().(*conn); ok {
@@ -270,46 +192,6 @@ func (l *loop) recover(ec evio.Conn, act *evio.Action) {
 			*act = evio.None
 		}
 	}
-}
-
-// jobsDue runs what was posted. A job posted by a job runs in the same call, up to a bound.
-func (l *loop) jobsDue() evio.Action {
-	for round := 0; ; round++ {
-		l.mu.Lock()
-		if l.stop {
-			l.mu.Unlock()
-			return evio.Shutdown
-		}
-		jobs := l.jobs
-		l.jobs = l.spare
-		l.spare = nil
-		l.rung = len(jobs) > 0
-		if round == roundsMax && l.rung {
-			l.jobs = append(jobs, l.jobs...)
-			l.rung = false
-			l.ring()
-			jobs = nil
-		}
-		l.mu.Unlock()
-		if len(jobs) == 0 {
-			return evio.None
-		}
-		for i, job := range jobs {
-			jobs[i] = nil
-			l.do(job)
-		}
-		l.flushDirty()
-		l.spare = jobs[:0]
-	}
-}
-
-func (l *loop) do(job func()) {
-	defer func() {
-		if v := recover(); v != nil {
-			l.s.log.Error("panic in a job", "loop", l.index, "err", v, "stack", string(debug.Stack()))
-		}
-	}()
-	job()
 }
 
 func (l *loop) touched(x *answer) { l.dirty = append(l.dirty, x) }
@@ -391,14 +273,6 @@ func (l *loop) giveBack(p *http1.Parser) {
 		p.Reset()
 		l.parsers = append(l.parsers, p)
 	}
-}
-
-// halt asks the loop to end. From anywhere.
-func (l *loop) halt() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stop = true
-	l.ring()
 }
 
 // drain closes idle connections. Others close with their answer, since draining is set.
