@@ -98,12 +98,6 @@ func (p *Parser) checkHead(buf []byte) (ready bool) {
 	case f.length > p.Limits.BodyBytesMax:
 		return p.refuse(413, "the body has %d bytes, more than %d", f.length, p.Limits.BodyBytesMax)
 	}
-	if t := &p.line.target; f.host != 0 && t.hostEnd != 0 {
-		h := p.section.fields[f.host-1]
-		if !bytes.EqualFold(buf[t.host:t.hostEnd], buf[h.value:h.valueEnd]) {
-			return p.refuse(400, "the Host field differs from the host in the request target")
-		}
-	}
 	p.keepAlive = !f.close && (minor > 0 || f.persistent)
 	p.wantContinue = f.expect && minor > 0 && (f.chunked || f.length > 0)
 	return true
