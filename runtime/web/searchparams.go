@@ -182,7 +182,7 @@ func parseQuery(s string) []pair {
 	if s == "" {
 		return nil
 	}
-	list := make([]pair, 0, strings.Count(s, "&")+1)
+	list := make([]pair, 0, min(strings.Count(s, "&")+1, 32)) // a body of "&" has no pairs
 	for s != "" {
 		var field string
 		field, s, _ = strings.Cut(s, "&")

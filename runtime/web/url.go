@@ -16,7 +16,7 @@ func init() {
 	urlClass.construct = func(r *Realm, c goja.ConstructorCall) any {
 		u, input, err := r.parseURLArguments(c.Arguments)
 		if err != nil {
-			panic(r.TypeError("Invalid URL: %q: %v", input, err))
+			panic(r.TypeError("Invalid URL: %.200q: %v", input, err))
 		}
 		return u
 	}
@@ -40,7 +40,7 @@ func init() {
 				s := text(v)
 				parsed, err := parseURL(s, nil)
 				if err != nil {
-					panic(r.TypeError("Invalid URL: %q: %v", s, err))
+					panic(r.TypeError("Invalid URL: %.200q: %v", s, err))
 				}
 				u.urlRecord = *parsed
 				u.reread()

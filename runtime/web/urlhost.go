@@ -65,6 +65,10 @@ func hasAny(s string, set percentSet) bool {
 	return false
 }
 
+// domainBytesMax bounds a domain that UTS 46 has to process, because Punycode takes quadratic time. A name that can be
+// looked up has at most 253 bytes.
+const domainBytesMax = 8 << 10
+
 // domains is UTS 46 as domainToASCII wants it: CheckHyphens, VerifyDnsLength and UseSTD3ASCIIRules off, CheckBidi
 // and CheckJoiners on, nontransitional.
 var domains = idna.New(
@@ -81,6 +85,9 @@ var domains = idna.New(
 func domainToASCII(s string) (string, error) {
 	if plainDomain(s) {
 		return asciiLower(s), nil
+	}
+	if len(s) > domainBytesMax {
+		return "", errDomain
 	}
 	a, err := domains.ToASCII(s)
 	if err != nil || a == "" || !punycodeLabels(s) {
