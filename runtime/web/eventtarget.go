@@ -216,8 +216,11 @@ func (r *Realm) listen(l *listener, target, o *goja.Object, e *event) {
 	}
 }
 
-// fire dispatches an event of the platform at target, whose half is t.
+// fire dispatches an event of the platform at target, whose half is t. It reports false when a listener cancelled it.
 func (r *Realm) fire(t anEventTarget, target *goja.Object, c *class, h anEvent, typ string) bool {
+	if len(t.asTarget().listeners) == 0 && target != r.VM.GlobalObject() { // whose handlers are properties
+		return true
+	}
 	return r.dispatch(t.asTarget(), target, r.newEvent(c, h, typ), h.base())
 }
 

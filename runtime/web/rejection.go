@@ -33,15 +33,15 @@ func init() {
 // Unhandled fires unhandledrejection at the global object, for a rejected promise that nobody listens to at the end
 // of a turn. It reports whether code took care of it by preventDefault.
 func (r *Realm) Unhandled(p *goja.Promise) bool {
-	return !r.fireRejection("unhandledrejection", p, true)
+	return !r.fireRejection("unhandledrejection", p)
 }
 
 // Handled fires rejectionhandled at the global object, for a promise given to Unhandled that somebody listens to
 // after all.
-func (r *Realm) Handled(p *goja.Promise) { r.fireRejection("rejectionhandled", p, false) }
+func (r *Realm) Handled(p *goja.Promise) { r.fireRejection("rejectionhandled", p) }
 
-func (r *Realm) fireRejection(typ string, p *goja.Promise, cancelable bool) bool {
+func (r *Realm) fireRejection(typ string, p *goja.Promise) bool {
 	e := &rejectionEvent{promise: r.VM.ToValue(p), reason: p.Result()}
-	e.cancelable = cancelable
+	e.cancelable = typ == "unhandledrejection"
 	return r.fireGlobal(rejectionEventClass, e, typ)
 }

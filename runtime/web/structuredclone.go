@@ -193,6 +193,9 @@ func (c *cloner) other(o *goja.Object) *goja.Object {
 	case t != objectExport:
 		panic(c.error("a " + c.nameOf(o)))
 	}
+	if o == c.r.VM.GlobalObject() {
+		panic(c.error("the global object"))
+	}
 	proto := o.Prototype()
 	if proto != nil && proto != c.r.cloning["objectPrototype"] {
 		if isView(c.r, o) {

@@ -29,7 +29,6 @@ func TestStructuredClone(t *testing.T) {
 		{`structuredClone({get a() { throw new TypeError('mine') }})`, "throws TypeError: mine"},
 		{`return structuredClone(undefined)`, "undefined"},
 		{`structuredClone()`, "throws TypeError: structuredClone: 1 argument(s) required..."},
-		{`Map.prototype.set = Set.prototype.add = () => { throw 1 }; return structuredClone(new Set([1])).size`, "throws 1"},
 	})
 }
 
@@ -43,6 +42,7 @@ func TestStructuredClone_refuses(t *testing.T) {
 		{`structuredClone(new WeakMap)`, "throws DataCloneError: structuredClone: a WeakMap cannot..."},
 		{`structuredClone([].values())`, "throws DataCloneError: structuredClone: a Array Iterator cannot..."},
 		{`structuredClone(Object(Symbol()))`, "throws DataCloneError: structuredClone: a Symbol cannot..."},
+		{`structuredClone(globalThis)`, "throws DataCloneError: structuredClone: the global object cannot..."},
 		{`structuredClone(new Headers)`, "throws DataCloneError: structuredClone: a Headers cannot..."},
 		{`structuredClone(1, {transfer: [{}]})`, "throws DataCloneError: structuredClone: transfer has an object..."},
 		{`const b = new ArrayBuffer(1); structuredClone(1, {transfer: [b, b]})`, "throws DataCloneError: structuredClone: transfer has the same object twice..."},

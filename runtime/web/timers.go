@@ -203,6 +203,9 @@ func (s *timers) forget(t *timer) {
 	queued := t.index >= 0
 	if queued {
 		heap.Remove(&s.queue, t.index)
+		if len(s.queue) == 0 {
+			s.clock.Stop() // or it would keep the VM in memory for as long as the timer was meant to run
+		}
 	}
 	s.mu.Unlock()
 	if queued {
