@@ -22,7 +22,7 @@ type request struct {
 	signalObj *goja.Object
 	in        *exchange.Request // nil for one made by code
 	params    []router.Param
-	paramsObj *goja.Object
+	paramsObj goja.Value // once code asked for them, or what it put in their place
 }
 
 var requestClass = expose("Request")
@@ -102,15 +102,18 @@ func init() {
 			}
 			return q.signalObj
 		}),
-		getter("params", func(r *Realm, q *request) goja.Value {
+		// Not of the Fetch standard: what the route captured. Routers of npm keep their own under this name, so it is
+		// writable.
+		accessor("params", func(r *Realm, q *request) goja.Value {
 			if q.paramsObj == nil {
-				q.paramsObj = r.VM.NewObject()
+				o := r.VM.NewObject()
 				for _, p := range q.params {
-					must(q.paramsObj.Set(p.Name, p.Value))
+					must(o.Set(p.Name, p.Value))
 				}
+				q.paramsObj = o
 			}
 			return q.paramsObj
-		}),
+		}, func(_ *Realm, q *request, v goja.Value) { q.paramsObj = v }),
 		constantGetter("destination", ""), constantGetter("referrer", "about:client"), constantGetter("referrerPolicy", ""),
 		constantGetter("mode", "cors"), constantGetter("credentials", "same-origin"), constantGetter("cache", "default"),
 		constantGetter("integrity", ""), constantGetter("duplex", "half"),
