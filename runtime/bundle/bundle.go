@@ -112,7 +112,7 @@ func compile(code string, m *sourceMap) (program *goja.Program, err error) {
 		}
 	}()
 	const mapName = "bundle.js.map"
-	tree, err := goja.Parse(scriptName, code+"\n//# sourceMappingURL="+mapName,
+	tree, err := parser.ParseFile(nil, scriptName, code+"\n//# sourceMappingURL="+mapName, 0,
 		parser.WithSourceMapLoader(func(string) ([]byte, error) { return m.encodeForGoja(), nil }))
 	if err == nil {
 		program, err = goja.CompileAST(tree, true)

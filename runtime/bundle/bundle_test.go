@@ -41,7 +41,7 @@ func refuse(t testing.TB, files ...string) *Error {
 	b, err := Build(Options{Root: tree(t, files...), Entry: files[0]})
 	e, ok := err.(*Error)
 	if !ok {
-		t.Fatalf("got %v (%T), want an *Error", err, err)
+		t.Fatalf("%s: got %v (%T), want an *Error", files[1], err, err)
 	}
 	if b == nil || b.Program != nil {
 		t.Fatalf("beside an error: got bundle %v, want one with nothing but Inputs", b)

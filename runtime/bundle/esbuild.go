@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"fmt"
 	"path/filepath"
 	"sort"
 	"sync"
@@ -105,9 +106,12 @@ func (in *inputs) list() []string {
 	return list
 }
 
-// plugin lets in see each file before esbuild does.
+// plugin lets in see each file before esbuild does, and refuses what esbuild would leave to a browser to load.
 func (in *inputs) plugin() api.Plugin {
 	return api.Plugin{Name: "fortuna", Setup: func(b api.PluginBuild) {
+		b.OnResolve(api.OnResolveOptions{Filter: `^(https?:)?//`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+			return api.OnResolveResult{Errors: []api.Message{{Text: fmt.Sprintf("Could not resolve %q", a.Path)}}}, nil
+		})
 		b.OnLoad(api.OnLoadOptions{Filter: ".", Namespace: "file"}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
 			in.add(a.Path)
 			return api.OnLoadResult{Errors: in.measure(a)}, nil

@@ -16,8 +16,7 @@ func measure(source, file string, l language) error {
 		return refusal(file, source, 0, fmt.Sprintf("the code is too large: %d bytes are more than the limit of %d",
 			len(source), Limits.SourceBytesMax))
 	}
-	var d depth
-	d.lexer = newLexer(source, l)
+	d := depth{lexer: newLexer(source, l), ended: -1}
 	for t := d.lexer.next(); t.kind != tokenEOF; t = d.lexer.next() {
 		if text := d.take(t); text != "" {
 			return refusal(file, source, t.start, text)
@@ -42,7 +41,7 @@ type depth struct {
 	lexer   *lexer
 	before  token // the token before the one to take
 	pending int   // over all brackets
-	ended   bool  // a statement or item ended with before, unless "else" follows
+	ended   int   // the bracket in which a statement ended with before, unless "else" follows; or -1
 	operand bool  // lexer.operand behind before
 }
 
@@ -53,25 +52,30 @@ func (d *depth) take(t token) string {
 			len(d.lexer.open)-1, Limits.NestingMax)
 	}
 	word := d.lexer.text(t)
-	if d.ended && word != "else" || t.newline && d.breaks(t, word) {
-		d.finish()
+	switch {
+	case d.ended >= 0 && d.ended < len(d.lexer.open) && word != "else" && !isCloser(word):
+		d.finish(d.ended)
+	case t.newline && d.breaks(t, word), t.kind == tokenText && d.lexer.top().kind == bracketElement:
+		d.finish(len(d.lexer.open) - 1)
 	}
-	d.ended = false
+	d.ended = -1
 	b := d.lexer.top()
 	if t.kind == tokenPunct || t.kind == tokenTemplate {
 		d.settle()
 		switch word {
 		case ";":
-			d.ended = true
+			d.ended = len(d.lexer.open) - 1
 		case "}":
-			d.ended = d.lexer.statement
+			if d.lexer.statement {
+				d.ended = len(d.lexer.open) - 1
+			}
 		case ",":
 			switch b.kind {
 			case bracketCall, bracketArray, bracketObject, bracketClass:
-				d.finish()
+				d.finish(len(d.lexer.open) - 1)
 			default:
 				if b.declares {
-					d.finish()
+					d.finish(len(d.lexer.open) - 1)
 					b.declares = true
 				}
 			}
@@ -99,9 +103,14 @@ func (d *depth) breaks(t token, word string) bool {
 	return true
 }
 
-// finish forgets the item that has ended.
-func (d *depth) finish() {
-	b := d.lexer.top()
+// isCloser reports whether a token closes a bracket, and thereby ends all that was unfinished in it.
+func isCloser(word string) bool {
+	return word == ")" || word == "]" || word == "}"
+}
+
+// finish forgets the item that has ended in a bracket.
+func (d *depth) finish(bracket int) {
+	b := &d.lexer.open[bracket]
 	d.pending -= b.pending
 	b.pending, b.declares = 0, false
 }
