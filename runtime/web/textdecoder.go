@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"unicode/utf8"
 
 	"github.com/dop251/goja"
 )
@@ -66,6 +67,9 @@ func flag(o *goja.Object, name string) bool {
 // no text in the encoding, when that is fatal; the stream is over then.
 func (d *textDecoder) decode(b []byte, flush bool) (string, bool) {
 	if d.decoder == nil {
+		if flush && !d.ignoreBOM && d.encoding.name == "utf-8" && utf8.Valid(b) {
+			return decodeUTF8(b), true // one copy, and no stream
+		}
 		d.decoder, d.started = d.encoding.decoder(), false
 	}
 	out, ok := d.decoder.decode(nil, b, flush)

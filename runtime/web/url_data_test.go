@@ -111,10 +111,6 @@ func TestURL_data(t *testing.T) {
 }
 
 func TestURL_setterData(t *testing.T) {
-	type expected struct {
-		Href, NewValue string
-		Expected       map[string]string
-	}
 	b, err := os.ReadFile("testdata/url/setters_tests.json")
 	if err != nil {
 		t.Fatal(err)
