@@ -50,6 +50,13 @@ func (u *urlRecord) href() string {
 	return string(u.appendHref(make([]byte, 0, len(u.scheme)+len(u.user)+len(u.secret)+len(u.name)+len(u.path)+len(u.query)+len(u.fragment)+16)))
 }
 
+// withoutFragment is the URL serializer with its "exclude fragment": what a request line or Referer shows.
+func (u *urlRecord) withoutFragment() string {
+	c := *u
+	c.hasFragment = false
+	return c.href()
+}
+
 func (u *urlRecord) appendHref(b []byte) []byte {
 	b = append(b, u.scheme...)
 	b = append(b, ':')
