@@ -47,7 +47,6 @@ type Builder struct {
 	inputs  *inputs
 
 	context [2]api.BuildContext // without and with top-level await, opened when first needed
-	awaits  int                 // the index of the context that fitted last time
 }
 
 // Open prepares to build. Close the Builder when it is no longer needed.
@@ -97,15 +96,16 @@ func (b *Builder) Close() {
 // Build makes a Bundle of the files as they are now. Errors are those of the function Build.
 func (b *Builder) Build() (*Bundle, error) {
 	b.inputs.reset()
-	result, err := b.run(b.awaits)
+	awaits := 0
+	result, err := b.run(awaits)
 	if err == nil && awaitsAtTop(result) {
-		b.awaits = 1 - b.awaits
-		result, err = b.run(b.awaits)
+		awaits = 1
+		result, err = b.run(awaits)
 	}
 	if err != nil {
 		return nil, err
 	}
-	made, err := b.finish(result)
+	made, err := b.finish(result, awaits)
 	if err != nil {
 		made = &Bundle{}
 	}
@@ -144,7 +144,7 @@ func awaitsAtTop(r api.BuildResult) bool {
 }
 
 // finish makes a Bundle of esbuild's output.
-func (b *Builder) finish(r api.BuildResult) (*Bundle, error) {
+func (b *Builder) finish(r api.BuildResult, awaits int) (*Bundle, error) {
 	if len(r.Errors) > 0 {
 		e := &Error{Messages: b.messages(r.Errors)}
 		b.explain(e)
@@ -162,7 +162,7 @@ func (b *Builder) finish(r api.BuildResult) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("esbuild: %w", err)
 	}
-	script, err := wrap(string(code), m, b.awaits == 1)
+	script, err := wrap(string(code), m, wrappers[awaits])
 	if err != nil {
 		return nil, err
 	}

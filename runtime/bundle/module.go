@@ -13,9 +13,12 @@ var exportClause = regexp.MustCompile(`(?s)(?:export ?\{([^{}]*)\}|export defaul
 // exportItem is one name of that list: local, or local as exported; the latter may be a string.
 var exportItem = regexp.MustCompile(`(?s)^\s*(\S+?)(?:\s+as\s*(\S+|"(?:[^"\\]|\\.)*"))?\s*$`)
 
+// wrappers begin the function around a module that does not await at top level, and one that does. Each is one line.
+var wrappers = [2]string{"(() => {\"use strict\";\n", "(async () => {\"use strict\";\n"}
+
 // wrap makes a script of an ES module: a call of a function with the module's body, which returns an object with the
-// exports as getters, so that they stay live. The function is asynchronous when the module awaits at top level.
-func wrap(module string, m *sourceMap, awaits bool) (string, error) {
+// exports as getters, so that they stay live. The wrapper begins that function: one of wrappers.
+func wrap(module string, m *sourceMap, wrapper string) (string, error) {
 	body, exports := module, ""
 	if at := exportClause.FindStringSubmatchIndex(module); at != nil {
 		body = module[:at[0]]
@@ -30,15 +33,11 @@ func wrap(module string, m *sourceMap, awaits bool) (string, error) {
 			exports = ", get \"default\"() { return __fortuna_default; }"
 		}
 	}
-	open := "(() => {\"use strict\";\n"
-	if awaits {
-		open = "(async () => {\"use strict\";\n"
-	}
 	m.insertLines(1)
 	if body != "" && !strings.HasSuffix(body, "\n") {
 		body += "\n"
 	}
-	return open + body + "return { __proto__: null" + exports + " };\n})()", nil
+	return wrapper + body + "return { __proto__: null" + exports + " };\n})()", nil
 }
 
 // getters writes the names of an export clause as members of an object literal, each after a comma.

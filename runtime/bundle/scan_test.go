@@ -58,19 +58,22 @@ func TestMeasure_towers(t *testing.T) {
 		return
 	}
 	for i, c := range towers {
-		if source := tower(i, 1e6); measure(source[:min(len(source), Limits.SourceBytesMax)], "x.js", languageJS) == nil {
-			t.Errorf("%q: a million levels were not refused", c.level)
-		}
-		height := 1
-		for measure(tower(i, height*2), "x.js", languageJS) == nil {
-			height *= 2
-		}
-		cmd := exec.Command(os.Args[0], "-test.run=^TestMeasure_towers$", "-test.v")
-		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d", variable, i, height))
-		out, err := cmd.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "survived: true") {
-			t.Errorf("%q: %d levels: %v\n%.500s", c.level, height, err, out)
-		}
+		t.Run(c.before+c.level, func(t *testing.T) {
+			t.Parallel()
+			if source := tower(i, 1e6); measure(source[:min(len(source), Limits.SourceBytesMax)], "x.js", languageJS) == nil {
+				t.Error("a million levels were not refused")
+			}
+			height := 1
+			for measure(tower(i, height*2), "x.js", languageJS) == nil {
+				height *= 2
+			}
+			cmd := exec.Command(os.Args[0], "-test.run=^TestMeasure_towers$", "-test.v")
+			cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d", variable, i, height))
+			out, err := cmd.CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "survived: true") {
+				t.Errorf("%d levels: %v\n%.500s", height, err, out)
+			}
+		})
 	}
 }
 
