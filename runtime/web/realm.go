@@ -35,6 +35,9 @@ type Options struct {
 	// Egress decides which addresses fetch may reach; nil denies private ranges.
 	Egress *Egress
 
+	// FetchResponseBytes is how long the body of a response to fetch may be; 0 means the constant of that name.
+	FetchResponseBytes int64
+
 	// Unmentioned are parts of the language that the code cannot reach; see the function of that name. They are not
 	// installed; zero installs everything.
 	Unmentioned Features
@@ -48,6 +51,7 @@ func New(vm *goja.Runtime, host Host, opts Options) *Realm {
 	must(lazy.SetPrototype(global.Prototype()))
 	must(global.SetPrototype(lazy))
 	installLanguage(r)
+	r.installJSON()
 	return r
 }
 
