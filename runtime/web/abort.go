@@ -79,18 +79,13 @@ func init() {
 			return o
 		}),
 		static("any", 1, func(r *Realm, c goja.FunctionCall) goja.Value {
-			list, ok := c.Argument(0).(*goja.Object)
-			if !ok || nullish(list.GetSymbol(goja.SymIterator)) {
-				panic(r.TypeError("AbortSignal.any: the argument must be an array of AbortSignals, got %s", kind(c.Argument(0))))
-			}
 			var signals []*abortSignal
-			r.VM.ForOf(list, func(v goja.Value) bool {
+			r.sequence("AbortSignal.any: the signals", c.Argument(0), func(v goja.Value) {
 				s, ok := half[*abortSignal](v)
 				if !ok {
 					panic(r.TypeError("AbortSignal.any: every item must be an AbortSignal, got %s", kind(v)))
 				}
 				signals = append(signals, s)
-				return true
 			})
 			return r.anySignal(signals).object
 		}),

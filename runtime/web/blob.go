@@ -117,12 +117,8 @@ func (r *Realm) blobParts(what string, v goja.Value) (parts []blobPart) {
 	if goja.IsUndefined(v) {
 		return nil
 	}
-	o, ok := v.(*goja.Object)
-	if !ok || nullish(o.GetSymbol(goja.SymIterator)) {
-		panic(r.TypeError("%s: the parts must be an array or another iterable object, got %s", what, kind(v)))
-	}
 	total := 0
-	r.VM.ForOf(o, func(v goja.Value) bool {
+	r.sequence(what+": the parts", v, func(v goja.Value) {
 		var p blobPart
 		if b, ok := half[*blob](v); ok {
 			p.data = b.data
@@ -135,7 +131,6 @@ func (r *Realm) blobParts(what string, v goja.Value) (parts []blobPart) {
 			panic(r.RangeError("%s: the parts are larger than %d bytes, the most one may hold", what, blobBytesMax))
 		}
 		parts = append(parts, p)
-		return true
 	})
 	return parts
 }

@@ -30,16 +30,11 @@ func init() {
 			e.origin = text(v)
 		}
 		if v := field(init, "ports"); v != nil {
-			list, ok := v.(*goja.Object)
-			if !ok || nullish(list.GetSymbol(goja.SymIterator)) {
-				panic(r.TypeError("MessageEvent: ports must be an array of MessagePorts, got %s", kind(v)))
-			}
-			r.VM.ForOf(list, func(v goja.Value) bool {
+			r.sequence("MessageEvent: the ports", v, func(v goja.Value) {
 				if _, ok := half[*messagePort](v); !ok {
 					panic(r.TypeError("MessageEvent: every item of ports must be a MessagePort, got %s", kind(v)))
 				}
 				e.ports = append(e.ports, v)
-				return true
 			})
 		}
 		if v := field(init, "source"); !nullish(v) {

@@ -41,17 +41,12 @@ func (r *Realm) transferList(what string, v goja.Value) (list []*goja.Object) {
 	if v == nil {
 		return nil
 	}
-	o, ok := v.(*goja.Object)
-	if !ok || nullish(o.GetSymbol(goja.SymIterator)) {
-		panic(r.TypeError("%s: transfer must be an array, got %s", what, kind(v)))
-	}
-	r.VM.ForOf(o, func(v goja.Value) bool {
+	r.sequence(what+": the objects to transfer", v, func(v goja.Value) {
 		item, ok := v.(*goja.Object)
 		if !ok {
 			panic(r.TypeError("%s: every item of transfer must be an object, got %s", what, kind(v)))
 		}
 		list = append(list, item)
-		return true
 	})
 	return list
 }
