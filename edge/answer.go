@@ -11,7 +11,7 @@ import (
 	"github.com/fortunadws/fortuna/edge/http1"
 )
 
-// copyBytesMax is the body size up to which copying behind the head is cheaper than a second vector entry.
+// copyBytesMax is the size of a piece of a body up to which copying behind the head is cheaper than a second vector entry.
 const copyBytesMax = 16 << 10
 
 var errEnded = errors.New("exchange: the answer is already complete")
@@ -33,7 +33,6 @@ type answer struct {
 	req    exchange.Request
 	s      *Server
 	home   home
-	remote netip.AddrPort
 	driver driver
 
 	header  []exchange.Field
@@ -57,12 +56,11 @@ type answer struct {
 }
 
 func newAnswer(s *Server, h home, d driver, remote netip.AddrPort) *answer {
-	return &answer{s: s, home: h, driver: d, remote: remote}
+	return &answer{req: exchange.Request{Remote: remote}, s: s, home: h, driver: d}
 }
 
 // begin is the request being whole.
 func (x *answer) begin(keepAlive bool) {
-	x.req.Remote = x.remote
 	x.close = !keepAlive || x.s.draining.Load()
 	if x.s.access != nil {
 		x.start = time.Now()
@@ -86,15 +84,17 @@ func (x *answer) complete() {
 	if x.s.access == nil {
 		return
 	}
-	x.req.Remote = x.remote
 	r := Record{Request: &x.req, Status: x.status, BodyBytes: x.sent, Gone: x.gone}
 	if !x.start.IsZero() {
 		r.Duration = time.Since(x.start)
 	}
-	if x.refusal != nil {
+	switch {
+	case x.refusal != nil:
 		r.Refusal = x.refusal.Code
+	case x.broken:
+		r.Refusal = refuseHandler.Code
 	}
-	x.s.access(r)
+	x.s.record(r)
 }
 
 // abandon is the peer having left while the request was read or answered.
@@ -236,7 +236,7 @@ func (x *answer) frame(dst, date []byte) (out []byte, body [][]byte) {
 			dst = http1.AppendLastChunk(dst)
 		}
 		return dst, nil
-	case n <= copyBytesMax:
+	case n <= copyBytesMax*(1+len(more)): // on average
 		x.sent += int64(n)
 		dst = append(dst, first...)
 		for _, p := range more {

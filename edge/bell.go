@@ -17,6 +17,8 @@ import (
 // roundsMax is how often the bell looks for jobs posted by jobs before it lets connections have their turn.
 const roundsMax = 8
 
+var stroke = []byte{1}
+
 // Post runs job on the loop, soon. From anywhere.
 func (l *loop) Post(job func()) bool {
 	l.mu.Lock()
@@ -33,7 +35,7 @@ func (l *loop) Post(job func()) bool {
 func (l *loop) ring() {
 	if !l.rung && l.bell >= 0 {
 		l.rung = true
-		if _, err := writeSocket(l.bell, []byte{1}); err != nil {
+		if _, err := writeSocket(l.bell, stroke); err != nil {
 			l.s.log.Error("ring loop", "loop", l.index, "err", err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // readBytes is how much a carrier reads at a time; it has two buffers of it.
-const readBytes = 8 << 10
+const readBytes = 4 << 10
 
 // carrier drives a connection that left its loop, with a goroutine that may block and one that reads ahead of it. Its
 // exchanges live on the first; one that began on a loop stays there and only hands its bytes over.
@@ -115,11 +115,9 @@ func (k *carrier) flush(x *answer) {
 	}
 	k.mu.Lock()
 	if len(head) > 0 {
-		k.out = append(k.out, head)
-		k.size += len(head)
+		k.hand(head)
 	}
-	k.out = append(k.out, body...)
-	k.size += bytesOf(body)
+	k.hand(body...)
 	k.free = x.ended
 	k.last = x.ended && x.close
 	behind := !x.ended && over(k.size, k.s.limits.UnsentBytesMax)
@@ -137,6 +135,12 @@ func (k *carrier) flush(x *answer) {
 	if behind || x.broken {
 		k.cut()
 	}
+}
+
+// hand gives pieces to the carrying goroutine. Called with mu held.
+func (k *carrier) hand(pieces ...[]byte) {
+	k.out = append(k.out, pieces...)
+	k.size += bytesOf(pieces)
 }
 
 // cut ends the connection now. From anywhere.
@@ -296,7 +300,7 @@ func (k *carrier) trip() bool {
 		k.become(modeOf(k.parser.Phase(), len(k.in)))
 		if k.parser.WantContinue() {
 			k.mu.Lock()
-			k.out = append(k.out, http1.AppendContinue(nil))
+			k.hand(http1.AppendContinue(nil))
 			k.mu.Unlock()
 			return true
 		}
@@ -351,15 +355,17 @@ func (k *carrier) linger(nc net.Conn) {
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	timer := time.NewTimer(max(0, k.s.limits.LingerMax))
-	defer timer.Stop()
+	var enough <-chan time.Time
+	if d := k.s.limits.LingerMax; d >= 0 {
+		enough = time.After(d)
+	}
 	for {
 		select {
 		case _, ok := <-k.input:
 			if !ok {
 				return
 			}
-		case <-timer.C:
+		case <-enough:
 			return
 		case <-k.s.closing:
 			return

@@ -130,27 +130,21 @@ func (c *conn) reply(x *answer) {
 	if x.due() {
 		l.out, body = x.frame(l.out, l.date)
 	}
-	switch {
-	case !x.ended:
+	if x.ended {
+		c.x, c.mode = nil, idle
+		if x.close {
+			c.mode = closing
+		}
+		x.complete()
+	} else {
 		c.mode = busy
 		x.wait()
-	case x.broken:
-		c.x = nil
-		x.complete()
-		c.send(body)
-		c.cut()
-		return
-	case x.close:
-		c.x = nil
-		x.complete()
-		c.mode = closing
-	default:
-		c.x = nil
-		x.complete()
-		c.mode = idle
 	}
-	if len(body) > 0 || len(l.out) >= outBytesMax {
+	if len(body) > 0 || len(l.out) >= outBytesMax || x.broken {
 		c.send(body)
+	}
+	if x.broken {
+		c.cut()
 	}
 }
 

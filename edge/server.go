@@ -85,16 +85,22 @@ func Listen(cfg Config) (*Server, error) {
 
 // bind finds out whether the address is free, which SO_REUSEPORT would not tell, and claims it.
 func (s *Server) bind(addr string) error {
-	ln, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
+	for attempt := 1; ; attempt++ {
+		ln, err := net.Listen("tcp", addr)
+		if err != nil {
+			return err
+		}
+		free := ln.Addr().(*net.TCPAddr)
+		if err := ln.Close(); err != nil {
+			return err
+		}
+		s.claim, s.addr, err = claim(free)
+		// A port the system picked may be taken in between; the next one will not always be.
+		_, port, _ := net.SplitHostPort(addr) // net.Listen has parsed it
+		if err == nil || port != "0" || attempt == 8 {
+			return err
+		}
 	}
-	probed := ln.Addr().(*net.TCPAddr)
-	if err := ln.Close(); err != nil {
-		return err
-	}
-	s.claim, s.addr, err = claim(probed)
-	return err
 }
 
 // Addr returns the address the server listens on, with its real port.
