@@ -51,13 +51,16 @@ func (t *term) access(r edge.Record) {
 		st = cyan
 	}
 	words := []string{s.printable(r.Request.Method), s.printable(target), s.paint(st, status)}
+	if r.Request.Method == "" {
+		words = []string{"refused", s.paint(st, status)} // before there was a request
+	}
 	if r.Refusal != "" {
 		words = append(words, r.Refusal)
 	}
 	if r.Duration > 0 {
 		words = append(words, s.paint(dim, milliseconds(r.Duration)))
 	}
-	t.print(s, strings.TrimSpace(strings.Join(words, " "))+"\n")
+	t.print(s, strings.Join(words, " ")+"\n")
 }
 
 // console prints what code wrote to the console, its level before it.

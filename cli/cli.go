@@ -157,6 +157,9 @@ func split(command *cli.Command, args []string) (flags, words []string, err erro
 			}
 			return nil, nil, usageError(hint, "fortuna %s has no flag %q", command.Name, arg)
 		}
+		if name == "help" || name == "h" {
+			return []string{"--help"}, nil, nil // urfave would take a word for a topic
+		}
 		flags = append(flags, arg)
 		if takes && !hasValue {
 			if len(args) == 0 {

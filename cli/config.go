@@ -154,6 +154,9 @@ func (c *config) table(d *document, table map[string]any, path, key []string) er
 			continue
 		}
 		known := configNames(key)
+		if len(path) == 0 {
+			known = append(known, "env")
+		}
 		if inner := configNames(here); len(inner) == 0 {
 			hint := suggest(name, known)
 			if hint == "" {
@@ -179,9 +182,6 @@ func configNames(table []string) []string {
 		prefix = strings.Join(table, ".") + "."
 	}
 	seen := map[string]bool{}
-	if prefix == "" {
-		seen["env"] = true
-	}
 	for key := range configKeys {
 		if rest, ok := strings.CutPrefix(key, prefix); ok {
 			name, _, _ := strings.Cut(rest, ".")

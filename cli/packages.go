@@ -3,6 +3,7 @@ package cli
 import (
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fortunadws/fortuna/runtime/bundle"
@@ -57,14 +58,14 @@ func (p *project) installHint(e *bundle.Error) string {
 	return command
 }
 
-// unresolved is the import esbuild could not resolve, from its message, or "".
+// unresolved is the import that names a package which is not there, from the bundler's message, or "".
 func unresolved(text string) string {
-	rest, ok := strings.CutPrefix(text, `Could not resolve "`)
+	rest, ok := strings.CutPrefix(text, "cannot find the package ")
 	if !ok {
 		return ""
 	}
-	specifier, _, ok := strings.Cut(rest, `"`)
-	if !ok {
+	specifier, err := strconv.Unquote(rest)
+	if err != nil {
 		return ""
 	}
 	return specifier

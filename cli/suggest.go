@@ -13,11 +13,11 @@ func suggest(word string, known []string) string {
 	return ""
 }
 
-// nearest is the word of known that is the fewest edits away, at most a third of its length and one, or "".
+// nearest is the word of known that is the fewest edits away, at most a third of its letters, or "".
 func nearest(word string, known []string) string {
 	best, bestEdits := "", 0
 	for _, k := range known {
-		if edits := distance(word, k); edits <= 1+len(k)/3 && edits < len(k) && (best == "" || edits < bestEdits) {
+		if edits := distance(word, k); edits <= max(1, len(k)/3) && edits < len(k) && (best == "" || edits < bestEdits) {
 			best, bestEdits = k, edits
 		}
 	}

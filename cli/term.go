@@ -16,6 +16,7 @@ import (
 type term struct {
 	mu       sync.Mutex
 	out, err stream
+	backlog  *backlog // nil: every line is written at once
 }
 
 // stream is one of the two, and whether it understands colours.
@@ -70,6 +71,10 @@ func (t *term) problem(what, hint string) {
 
 // A stream that cannot be written to cannot be complained about either.
 func (t *term) print(s stream, text string) {
+	if t.backlog != nil {
+		t.backlog.add(s.w, text)
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, _ = io.WriteString(s.w, text)

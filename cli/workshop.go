@@ -139,7 +139,8 @@ func (w *workshop) newRuntime(p *project, vars []variable) (*runtime.Runtime, er
 // change is what a save leads to.
 func (w *workshop) change(files []string) {
 	begun := time.Now()
-	if w.front.fault.Load() != nil {
+	_, broken := w.front.now()
+	if broken != nil {
 		w.watch(true) // before the build: what appears while it runs is then told
 	}
 	if slices.ContainsFunc(files, func(f string) bool { return f == "" || slices.Contains(w.project.files(), f) }) || !isFile(filepath.Join(w.project.root, w.project.entry)) {
@@ -150,7 +151,7 @@ func (w *workshop) change(files []string) {
 	}
 	before := w.front.version.Load()
 	w.build()
-	if w.front.fault.Load() == nil && w.front.version.Load() != before {
+	if _, broken := w.front.now(); broken == nil && w.front.version.Load() != before {
 		w.process.term.note("%s in %s", w.process.term.err.paint(green, "Reloaded"), milliseconds(time.Since(begun)))
 	}
 }
@@ -166,7 +167,7 @@ func (w *workshop) build() {
 		return
 	}
 	if b.Hash == w.running {
-		if w.front.fault.Load() != nil {
+		if _, broken := w.front.now(); broken != nil {
 			w.front.run(w.code)
 		}
 		w.watch(false)
@@ -191,7 +192,7 @@ func (w *workshop) build() {
 func (w *workshop) fail(why *fault) {
 	if w.front.fail(why) {
 		w.process.term.fault(why)
-		if w.running != "" || w.front.code.Load() != nil {
+		if code, _ := w.front.now(); code != nil {
 			w.process.term.note("The last version that worked goes on serving.")
 		}
 	}
@@ -261,7 +262,7 @@ func (w *workshop) drain(server *edge.Server, signals <-chan os.Signal) {
 		defer close(done)
 		// What is left at the deadline is cut; that it was is no failure of the command.
 		_ = server.Drain(ctx)
-		if code := w.front.code.Load(); code != nil {
+		if code, _ := w.front.now(); code != nil {
 			_ = code.Close(ctx)
 		}
 	}()
