@@ -152,7 +152,7 @@ func unwrapKey(r *Realm, what string, c goja.FunctionCall) goja.Value {
 		in := keyData{format: format, raw: raw}
 		if format == "jwk" {
 			var v goja.Value
-			if r.try(func() { v = r.ParseJSON(decodeUTF8(raw)) }) != nil {
+			if r.try(func() { v = r.parseJSON(decodeUTF8(raw)) }) != nil {
 				p.refuse("DataError", "what was wrapped is not a JSON Web Key")
 			}
 			o, ok := v.(*goja.Object)
