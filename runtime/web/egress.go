@@ -69,7 +69,7 @@ func ParseEgress(allow []string) (*Egress, error) {
 			e.private = true
 		} else if p, err := netip.ParsePrefix(entry); err == nil {
 			e.prefixes = append(e.prefixes, p.Masked())
-		} else if a, err := netip.ParseAddr(strings.Trim(entry, "[]")); err == nil {
+		} else if a, err := netip.ParseAddr(unbracket(entry)); err == nil {
 			a = a.Unmap()
 			e.prefixes = append(e.prefixes, netip.PrefixFrom(a, a.BitLen()))
 		} else if isHost(entry) {
@@ -97,6 +97,16 @@ var closedEgress = sync.OnceValue(func() *Egress {
 	must(err)
 	return e
 })
+
+// unbracket is the address in "[::1]", as URLs write it.
+func unbracket(s string) string {
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		if inner, ok = strings.CutSuffix(inner, "]"); ok {
+			return inner
+		}
+	}
+	return s
+}
 
 // isHost reports whether s is a host name or address, perhaps with a port.
 func isHost(s string) bool {
