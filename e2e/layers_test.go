@@ -1,0 +1,250 @@
+package e2e
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/fortunadws/fortuna"
+
+// layers says what each folder may import of this module. A folder that is not named has the rule of the nearest above
+// it; "..." stands for everything below.
+var layers = []struct {
+	folder string
+	may    []string
+	reason string
+}{
+	{".", []string{"cli"}, "main only hands the exit code of cli to the system"},
+	{"cli", []string{"edge/...", "runtime/...", "kv/...", "templates"}, "cli is the one place where edge, runtime and kv meet"},
+	{"edge", []string{"edge/..."}, "edge moves bytes: it knows a handler only as exchange.Handler"},
+	{"edge/exchange", nil, "the vocabulary that edge and runtime share depends on neither"},
+	{"edge/http1", []string{"edge/exchange"}, "the codec knows neither sockets nor JavaScript"},
+	{"runtime", []string{"runtime/...", "edge/exchange"}, "runtime runs JavaScript: it knows a connection only as exchange.Exchange"},
+	{"runtime/bundle", nil, "a bundle is made the same way wherever it will run"},
+	{"runtime/router", nil, "the router finds values; what they are is not its business"},
+	{"runtime/web", []string{"runtime/web/...", "runtime/router", "edge/exchange"}, "the web platform reaches its VM through web.Host only"},
+	{"kv", []string{"kv/..."}, "state knows nothing of who asks for it"},
+	{"templates", nil, "templates are files"},
+	{"e2e", []string{"..."}, "tests from outside may start anything"},
+}
+
+// outsiders says which folders may import what is not ours, so that each dependency can be replaced in one place.
+var outsiders = []struct {
+	prefix, folder, reason string
+}{
+	{"github.com/tidwall/evio", "edge", "the faults of evio's write path and Wake are worked around in one package"},
+	{"github.com/dop251/goja", "runtime", "a VM belongs to one goroutine, which only runtime knows"},
+	{"github.com/evanw/esbuild", "runtime/bundle", "what goja lacks is lowered in one place"},
+	{"github.com/go-sourcemap", "runtime/bundle", "positions are mapped where they are made"},
+	{"github.com/nats-io", "kv", "kv is the one way to shared state"},
+	{"github.com/urfave/cli", "cli", "flags become options before anything else sees them"},
+	{"github.com/pelletier/go-toml", "cli", "configuration becomes options before anything else sees it"},
+	{"github.com/fsnotify/fsnotify", "cli", "only dev watches files"},
+	{"golang.org/x/term", "cli", "only cli knows whether a person is there"},
+	{"flag", "cli", "flags become options before anything else sees them"},
+	{"net/http", "runtime", "served requests go through edge; net/http is for outbound fetch"},
+}
+
+// world is what only cli may touch: the rest of the program is given what it needs, so that tests can give it too.
+var world = map[string][]string{
+	"os":  {"Args", "Getenv", "LookupEnv", "Environ", "Setenv", "Exit", "Stdin", "Stdout", "Stderr"},
+	"fmt": {"Print", "Printf", "Println"},
+	"log": {"Print", "Printf", "Println", "Fatal", "Fatalf", "Fatalln", "Panic", "Panicf"},
+}
+
+// drawers are names of files and folders that say nothing about what is in them.
+var drawers = []string{"util", "utils", "common", "helper", "helpers", "types", "misc", "lib", "pkg", "shared", "base"}
+
+// fileLinesMax bounds a file: aim below 400, and never reach this.
+const fileLinesMax = 500
+
+func TestLayers(t *testing.T) {
+	root := ".."
+	documented := map[string]bool{}
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		base := path.Base(rel)
+		if d.IsDir() && (base == "testdata" || base == "node_modules" || base == "vendor" || rel != "." && base[0] == '.') {
+			return fs.SkipDir
+		}
+		if stem, _, _ := strings.Cut(base, "."); slices.Contains(drawers, strings.TrimSuffix(stem, "_test")) && (d.IsDir() || strings.HasSuffix(base, ".go")) {
+			t.Errorf("%s: the name says nothing; call it after the noun it defines", rel)
+		}
+		if d.IsDir() || !strings.HasSuffix(base, ".go") {
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), rel, text, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		folder := path.Dir(rel)
+		if strings.HasSuffix(base, "_test.go") {
+			return nil
+		}
+		documented[folder] = documented[folder] || file.Doc != nil && !ast.IsGenerated(file)
+		if n := strings.Count(string(text), "\n"); n >= fileLinesMax && !ast.IsGenerated(file) {
+			t.Errorf("%s has %d lines: split it by noun", rel, n)
+		}
+		for _, complaint := range complaints(folder, file) {
+			t.Errorf("%s %s", rel, complaint)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for folder, ok := range documented {
+		if !ok {
+			t.Errorf("%s has no package comment: what is it responsible for, and what does it not know?", folder)
+		}
+	}
+	for _, l := range layers {
+		if _, found := documented[l.folder]; !found && l.folder != "kv" && l.folder != "e2e" {
+			t.Errorf("the rule of %s is about nothing", l.folder)
+		}
+	}
+}
+
+// complaints are the rules that a file of a folder breaks.
+func complaints(folder string, file *ast.File) []string {
+	var list []string
+	names := map[string]string{} // package names in the file, to paths
+	for _, spec := range file.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		names[path.Base(imported)] = imported
+		if spec.Name != nil {
+			names[spec.Name.Name] = imported
+		}
+		if reason := forbidden(folder, imported); reason != "" {
+			list = append(list, "imports "+imported+": "+reason)
+		}
+	}
+	if within(folder, "cli") || folder == "." {
+		return list
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := sel.X.(*ast.Ident); ok && slices.Contains(world[names[x.Name]], sel.Sel.Name) {
+				list = append(list, "uses "+x.Name+"."+sel.Sel.Name+": only cli reads arguments and the environment, prints and exits")
+			}
+		}
+		return true
+	})
+	return list
+}
+
+// forbidden is why a folder may not import a package, or "".
+func forbidden(folder, imported string) string {
+	for _, o := range outsiders {
+		if within(imported, o.prefix) && !within(folder, o.folder) {
+			return "only " + o.folder + " may: " + o.reason
+		}
+	}
+	if !within(imported, module) {
+		return ""
+	}
+	ours := strings.TrimPrefix(strings.TrimPrefix(imported, module), "/")
+	if ours != "" && folder != ours && within(folder, ours) {
+		return "a package never imports the one it is below"
+	}
+	rule := -1
+	for i, l := range layers {
+		if within(folder, l.folder) && (rule < 0 || len(l.folder) > len(layers[rule].folder)) {
+			rule = i
+		}
+	}
+	if rule < 0 {
+		return "the folder has no rule in layers_test.go: decide what it may import"
+	}
+	for _, may := range layers[rule].may {
+		if below, all := strings.CutSuffix(may, "..."); all && within(ours, strings.TrimSuffix(below, "/")) || may == ours {
+			return ""
+		}
+	}
+	return layers[rule].reason
+}
+
+// within reports whether a path is a folder or below it; everything is below "".
+func within(name, folder string) bool {
+	return folder == "" || name == folder || strings.HasPrefix(name, folder+"/")
+}
+
+// The rules would be worth nothing if they let these pass.
+func TestLayers_forbidden(t *testing.T) {
+	for _, tt := range []struct {
+		folder, imported string
+		ok               bool
+	}{
+		{".", "cli", true},
+		{".", "edge", false},
+		{"cli", "runtime/bundle", true},
+		{"edge", "edge/http1", true},
+		{"edge", "runtime", false},
+		{"edge", "runtime/router", false},
+		{"edge/http1", "edge", false},
+		{"edge/exchange", "edge/http1", false},
+		{"runtime", "edge/exchange", true},
+		{"runtime", "edge", false},
+		{"runtime/web", "runtime", false},
+		{"runtime/web", "runtime/router", true},
+		{"runtime/web", "runtime/bundle", false},
+		{"runtime/router", "runtime/web", false},
+		{"elsewhere", "edge", false},
+	} {
+		if got := forbidden(tt.folder, module+"/"+tt.imported); (got == "") != tt.ok {
+			t.Errorf("%s imports %s: got %q", tt.folder, tt.imported, got)
+		}
+	}
+	for _, tt := range []struct {
+		folder, imported string
+		ok               bool
+	}{
+		{"edge", "github.com/tidwall/evio", true},
+		{"runtime", "github.com/tidwall/evio", false},
+		{"runtime/web", "github.com/dop251/goja", true},
+		{"cli", "github.com/dop251/goja", false},
+		{"runtime", "github.com/evanw/esbuild/pkg/api", false},
+		{"runtime/bundle", "github.com/evanw/esbuild/pkg/api", true},
+		{"runtime", "github.com/urfave/cli/v2", false},
+		{"edge", "net/http", false},
+		{"edge", "strings", true},
+	} {
+		if got := forbidden(tt.folder, tt.imported); (got == "") != tt.ok {
+			t.Errorf("%s imports %s: got %q", tt.folder, tt.imported, got)
+		}
+	}
+	source := "package edge\nimport (\"fmt\"; system \"os\")\nfunc f() { fmt.Println(system.Args); fmt.Errorf(\"\") }"
+	file, err := parser.ParseFile(token.NewFileSet(), "f.go", source, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := complaints("edge", file); len(got) != 2 {
+		t.Errorf("got %q", got)
+	}
+	if got := complaints("cli", file); len(got) != 0 {
+		t.Errorf("got %q", got)
+	}
+}
