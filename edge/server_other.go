@@ -1,4 +1,4 @@
-//go:build !unix
+//go:build !linux && !darwin
 
 package edge
 
@@ -11,7 +11,7 @@ import (
 // Server listens on no address here: the event loop needs epoll or kqueue.
 type Server struct{}
 
-// Listen returns an error: only unix systems are supported.
+// Listen returns an error: only Linux and macOS are supported.
 func Listen(Config) (*Server, error) {
 	return nil, errors.New("listen: this system is not supported: run on Linux or macOS, on Windows inside WSL")
 }

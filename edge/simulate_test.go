@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux || darwin
 
 package edge
 
@@ -32,9 +32,9 @@ func TestSimulate(t *testing.T) {
 	s := start(t, Config{Handler: exchange.HandlerFunc(simulated), Loops: 2, Log: quiet, Limits: Limits{
 		AheadBytesMax: 2 << 10, LingerMax: time.Second,
 	}})
-	connections := 400
+	connections := 200
 	if testing.Short() {
-		connections = 100
+		connections = 50
 	}
 	var wg sync.WaitGroup
 	room := make(chan struct{}, 32)

@@ -1,5 +1,3 @@
-//go:build unix && !linux
-
 package edge
 
 // tuneKeepalive leaves the system's own keepalive times.
