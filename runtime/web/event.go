@@ -36,7 +36,7 @@ type events struct {
 	global    eventTarget  // the global object as an EventTarget
 	isTrusted *goja.Object // the getter every event has
 	origin    time.Time    // when the first event was made: timeStamp counts from it
-	reporting bool
+	reporting bool         // an error event is being dispatched
 }
 
 // anEvent is the Go half of an Event or of a subclass.

@@ -204,7 +204,10 @@ func (r *Realm) listen(l *listener, target, o *goja.Object, e *event) {
 	args, cancels := []goja.Value{o}, false
 	if report, ok := half[*errorEvent](o); ok && l.attribute && target == r.VM.GlobalObject() {
 		// onerror of the global object is the one handler that gets five arguments, and cancels by true.
-		args = []goja.Value{r.VM.ToValue(report.message), r.VM.ToValue(report.filename), r.VM.ToValue(report.line), r.VM.ToValue(report.column), report.value}
+		args = []goja.Value{
+			r.VM.ToValue(report.message), r.VM.ToValue(report.filename), r.VM.ToValue(report.line), r.VM.ToValue(report.column),
+			report.value,
+		}
 		cancels = true
 	}
 	v, err := f(self, args...)

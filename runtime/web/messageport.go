@@ -121,7 +121,7 @@ func (r *Realm) startPort(p *messagePort) {
 func (r *Realm) deliver(p *messagePort) {
 	t, err := r.host.Begin("postMessage")
 	if err != nil {
-		panic(r.TypeError("postMessage: %v", err))
+		panic(r.TypeError("%v", err))
 	}
 	t.Settle(func() error {
 		if len(p.queue) > 0 {

@@ -139,8 +139,8 @@ func parsePart(part []byte) (e formEntry, err error) {
 	return e, nil
 }
 
-// parseMediaType reads a MIME type (MIME Sniffing 4.4): its essence in lower case, and its parameters by lower-case name, the
-// first of each.
+// parseMediaType reads a MIME type (MIME Sniffing 4.4): its essence in lower case, and its parameters by lower-case
+// name, the first of each.
 func parseMediaType(s string) (essence string, params map[string]string) {
 	return parseParams(s, unquoteString)
 }

@@ -24,7 +24,7 @@ type timers struct {
 	lastID int32
 	serial uint64
 	clock  *time.Timer
-	firing bool // settle is handing jobs over, and will set the clock afterwards
+	firing bool // fire is handing jobs over, and will set the clock afterwards
 }
 
 // timer is one setTimeout, setInterval or AbortSignal.timeout. Its ticket is settled when it fires, released when it
@@ -90,7 +90,7 @@ func (r *Realm) after(what string, delay time.Duration, run func() error) {
 func (r *Realm) start(what string, t *timer, delay time.Duration) {
 	ticket, err := r.host.Begin(what)
 	if err != nil {
-		panic(r.TypeError("%s: %v", what, err))
+		panic(r.TypeError("%v", err))
 	}
 	t.ticket, t.at = ticket, time.Now().Add(delay)
 	r.timers.mu.Lock()
@@ -166,7 +166,10 @@ func (r *Realm) expire(t *timer) error {
 	}
 	ticket, err := r.host.Begin("setInterval")
 	if err != nil {
-		s.forget(t) // the invocation has ended, and its interval with it
+		s.forget(t)
+		if t.ticket.Context().Err() == nil { // or the invocation has ended, and its interval with it
+			r.Report(r.TypeError("%v", err))
+		}
 		return nil
 	}
 	// The next time is counted from the last, so that an interval does not drift; what was missed is left out.

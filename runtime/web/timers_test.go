@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,20 +32,25 @@ func TestTimers(t *testing.T) {
 // endingHost counts open tickets, which end with its context.
 type endingHost struct {
 	ctx  context.Context
+	full bool // Begin refuses
+	log  []string
 	jobs chan func() error
 	open atomic.Int32
 }
 
 type endingTicket struct{ h *endingHost }
 
-func (h *endingHost) Begin(string) (Ticket, error) {
+func (h *endingHost) Begin(what string) (Ticket, error) {
 	if h.ctx.Err() != nil {
-		return nil, errors.New("the invocation has ended")
+		return nil, errors.New(what + ": the invocation has ended")
+	}
+	if h.full {
+		return nil, errors.New(what + ": too many")
 	}
 	h.open.Add(1)
 	return endingTicket{h}, nil
 }
-func (h *endingHost) Log(Level, string)         {}
+func (h *endingHost) Log(_ Level, line string)  { h.log = append(h.log, line) }
 func (t endingTicket) Context() context.Context { return t.h.ctx }
 func (t endingTicket) Release()                 { t.h.open.Add(-1) }
 func (t endingTicket) Settle(job func() error) {
@@ -76,5 +82,24 @@ func TestTimers_endWithTheirInvocation(t *testing.T) {
 	}
 	if _, err := r.VM.RunString(`setTimeout(() => {})`); err == nil {
 		t.Error("a timer of no invocation was accepted")
+	}
+}
+
+func TestTimers_refused(t *testing.T) {
+	h := &endingHost{ctx: t.Context(), jobs: make(chan func() error, 10)}
+	r := New(goja.New(), h, Options{})
+	if _, err := r.VM.RunString(`setInterval(() => {}, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	job := <-h.jobs
+	h.full = true
+	if err := job(); err != nil {
+		t.Fatal(err)
+	}
+	if len(h.log) != 1 || !strings.Contains(h.log[0], "TypeError: setInterval: too many") {
+		t.Errorf("an interval that cannot go on logs %q", h.log)
+	}
+	if _, err := r.VM.RunString(`setTimeout(() => {})`); err == nil || !strings.Contains(err.Error(), "setTimeout: too many") {
+		t.Errorf("got %v", err)
 	}
 }
