@@ -8,8 +8,6 @@ import (
 
 	"github.com/dlclark/regexp2/v2"
 	"github.com/dop251/goja"
-
-	"github.com/fortunadws/fortuna/runtime/web"
 )
 
 // Bounds on what one call of a built-in may make or walk. goja runs built-ins natively: neither an interrupt nor a
@@ -64,13 +62,6 @@ var guarded = []struct {
 	{"Function.prototype", "apply", func(g *guards, c goja.FunctionCall) { g.arrayLength(c.Argument(1)) }},
 	{"Reflect", "apply", func(g *guards, c goja.FunctionCall) { g.arrayLength(c.Argument(2)) }},
 	{"Reflect", "construct", func(g *guards, c goja.FunctionCall) { g.arrayLength(c.Argument(1)) }},
-	{"JSON", "parse", func(g *guards, c goja.FunctionCall) {
-		if s, ok := c.Argument(0).(goja.String); ok {
-			if err := web.CheckJSON(s.String()); err != nil {
-				panic(g.fail("SyntaxError", err.Error()))
-			}
-		}
-	}},
 }
 
 // guard puts the checks into a fresh VM and takes out the ways to make code from strings.

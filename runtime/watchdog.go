@@ -11,6 +11,9 @@ const watchdogPeriod = 10 * time.Millisecond
 
 // watchdog interrupts turns that have spent their budget. One goroutine watches all VMs, because a timer for each turn
 // would cost more than most turns; it sleeps when no turn has run for a while.
+//
+// A turn is over its budget when it has lasted that long and the process has used as much CPU meanwhile: on a machine
+// that is busy with other things a turn is not charged for the time it had to wait.
 type watchdog struct {
 	mu     sync.Mutex
 	leases map[*lease]struct{}
@@ -23,6 +26,11 @@ type watchdog struct {
 type lease struct {
 	deadline  atomic.Int64
 	interrupt func()
+
+	// The watchdog's own: the turn it saw last, by its deadline, and what the process had used and the turn had left then.
+	seen     int64
+	seenCPU  time.Duration
+	seenLeft time.Duration
 }
 
 // States of a lease's deadline besides a point in time.
@@ -116,17 +124,24 @@ func (w *watchdog) run() {
 	}
 }
 
-// check interrupts what is over its deadline, and reports whether any turn is running.
+// check interrupts what is over its budget, and reports whether any turn is running.
 func (w *watchdog) check(t int64) (busy bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	var cpu time.Duration
 	for l := range w.leases {
 		d := l.deadline.Load()
 		if d == resting {
 			continue
 		}
 		busy = true
-		if d > 0 && t > d && l.deadline.CompareAndSwap(d, interrupting) {
+		if cpu == 0 {
+			cpu = processCPU()
+		}
+		if d != l.seen {
+			l.seen, l.seenCPU, l.seenLeft = d, cpu, time.Duration(d-t)
+		}
+		if d > 0 && t > d && cpu-l.seenCPU >= l.seenLeft && l.deadline.CompareAndSwap(d, interrupting) {
 			l.interrupt()
 			l.deadline.Store(interrupted)
 		}
