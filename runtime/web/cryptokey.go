@@ -90,7 +90,7 @@ func (a *keyAlgorithm) object(r *Realm) *goja.Object {
 
 // keyOf makes a CryptoKey of m. Which usages m may have is the algorithm's business: see algorithm.key.
 func (r *Realm) keyOf(m material, extractable bool, usages []string) *goja.Object {
-	k := &cryptoKey{material: m, extractable: extractable || m.typ == "public"}
+	k := &cryptoKey{material: m, extractable: extractable}
 	for _, u := range keyUsages {
 		if slices.Contains(usages, u) {
 			k.usages = append(k.usages, u)

@@ -10,6 +10,9 @@ import (
 // performanceEntriesMax is how many marks and measures a VM keeps; the oldest give way.
 const performanceEntriesMax = 1_000
 
+// began is the time origin of all VMs: asking the clock for each would cost more than it is worth.
+var began = time.Now()
+
 // performance is the Go half of the one Performance object of a VM (High Resolution Time 7, User Timing 3).
 type performance struct {
 	eventTarget
@@ -33,7 +36,7 @@ var (
 
 func init() {
 	exposeValue("performance", func(r *Realm) goja.Value {
-		return r.make(performanceClass, &performance{origin: time.Now()})
+		return r.make(performanceClass, &performance{origin: began})
 	})
 	performanceClass.parent = eventTargetClass
 	performanceClass.members = []member{
@@ -85,7 +88,7 @@ func init() {
 	performanceMarkClass.construct = func(r *Realm, c goja.ConstructorCall) any {
 		p, _ := half[*performance](r.VM.GlobalObject().Get("performance"))
 		if p == nil {
-			p = &performance{origin: time.Now()}
+			p = &performance{origin: began}
 		}
 		return r.newMark(p, c.Argument(0), c.Argument(1))
 	}
@@ -157,7 +160,7 @@ func (r *Realm) newMark(p *performance, name, options goja.Value) *performanceEn
 		}
 	}
 	if v := field(o, "detail"); v != nil {
-		e.detail = v
+		e.detail, _ = r.clone("performance.mark: detail", v, nil)
 	}
 	return e
 }
@@ -177,7 +180,7 @@ func (r *Realm) performanceMeasure(p *performance, c goja.FunctionCall) goja.Val
 			panic(r.TypeError("performance.measure: start, end and duration cannot all be given"))
 		}
 		if v := field(o, "detail"); v != nil {
-			e.detail = v
+			e.detail, _ = r.clone("performance.measure: detail", v, nil)
 		}
 		switch {
 		case stop != nil:

@@ -16,14 +16,13 @@ func init() {
 		name: "PBKDF2", usages: usages, importKey: passwordImport, keyLength: anyLength, slow: true,
 		deriveBits: func(p *params, k *cryptoKey, bits int) func() ([]byte, error) {
 			hash, salt, iterations := p.hash(), p.bytes("salt"), p.count("iterations", 1<<32-1)
-			wholeBytes(p, bits)
+			if wholeBytes(p, bits); bits == 0 {
+				p.refuse("OperationError", "length must not be 0")
+			}
 			if iterations == 0 || iterations > pbkdf2IterationsMax {
 				p.refuse("OperationError", "iterations must be from 1 to %d, got %d", pbkdf2IterationsMax, iterations)
 			}
 			return func() ([]byte, error) {
-				if bits == 0 {
-					return nil, nil
-				}
 				return pbkdf2.Key(digests[hash].New, string(k.secret), salt, iterations, bits/8)
 			}
 		},

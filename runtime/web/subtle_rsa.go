@@ -32,6 +32,9 @@ func init() {
 	}
 	pss.sign = func(p *params, k *cryptoKey, data []byte) func() ([]byte, error) {
 		private, h, options := needPrivate[*rsa.PrivateKey](p, k), digests[k.alg.hash], saltOf(p)
+		if options.SaltLength == rsa.PSSSaltLengthAuto {
+			p.refuse("NotSupportedError", "saltLength must not be 0; %d goes with %s", h.Size(), k.alg.hash)
+		}
 		return func() ([]byte, error) { return rsa.SignPSS(rand.Reader, private, h, sum(h, data), options) }
 	}
 	pss.verify = func(p *params, k *cryptoKey, signature, data []byte) func() (bool, error) {
@@ -53,11 +56,12 @@ func rsaAlgorithm(name string, private, public []string) *algorithm {
 		generate: rsaGenerate, importKey: rsaImport, exportKey: rsaExport, exportJWK: rsaJWK}
 }
 
-// saltOf reads saltLength. crypto/rsa has no signatures without salt, so 0 is refused.
+// saltOf reads saltLength. To crypto/rsa 0 means any length, which is right for verifying: whoever signed without salt
+// is accepted. It cannot sign so.
 func saltOf(p *params) *rsa.PSSOptions {
 	n := p.count("saltLength", 1<<32-1)
-	if n == 0 || n > rsaBitsMax/8 {
-		p.refuse("NotSupportedError", "saltLength must be from 1 to %d, got %d; 32 goes with SHA-256", rsaBitsMax/8, n)
+	if n > rsaBitsMax/8 {
+		p.refuse("OperationError", "saltLength must be at most %d, got %d", rsaBitsMax/8, n)
 	}
 	return &rsa.PSSOptions{SaltLength: n}
 }
