@@ -36,6 +36,7 @@ func (l *loop) ring() {
 	if !l.rung && l.bell >= 0 {
 		l.rung = true
 		if _, err := writeSocket(l.bell, stroke); err != nil {
+			l.rung = false
 			l.s.log.Error("ring loop", "loop", l.index, "err", err)
 		}
 	}

@@ -4,6 +4,7 @@ package edge
 
 import (
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -150,6 +151,7 @@ func (c *conn) reply(x *answer) {
 
 // flush sends what a job gave to x, and goes on with the requests behind it. From a job.
 func (c *conn) flush(x *answer) {
+	defer c.guard()
 	if c.x != x || c.mode != busy {
 		return
 	}
@@ -164,6 +166,7 @@ func (c *conn) flush(x *answer) {
 
 // resume goes on after others had their turn. From a job.
 func (c *conn) resume() {
+	defer c.guard()
 	if c.mode == busy && c.x == nil && c.act == evio.None {
 		c.mode = idle
 		c.trips(c.in)
@@ -277,8 +280,19 @@ func (c *conn) awake() {
 
 // cut ends the connection now. evio reads the end and says closed, also when the peer's window is zero.
 func (c *conn) cut() {
-	c.mode = dead
-	shutdownSocket(int(c.fd))
+	if c.mode != dead { // the descriptor may be another's by now
+		c.mode = dead
+		shutdownSocket(int(c.fd))
+	}
+}
+
+// guard keeps a fault of ours in a job to the connection it happened on.
+func (c *conn) guard() {
+	if v := recover(); v != nil {
+		c.loop.s.log.Error("panic on the event loop", "loop", c.loop.index, "err", v, "stack", string(debug.Stack()))
+		c.loop.out = c.loop.out[:0]
+		c.cut()
+	}
 }
 
 // closed is evio having closed the connection: the peer did, or we.
@@ -311,6 +325,7 @@ func (c *conn) detached() {
 
 // expire ends the connection when its deadline has passed. From the sweep.
 func (c *conn) expire(now time.Duration) {
+	defer c.guard()
 	m, age := &c.loop.s.limits, now-c.since
 	switch {
 	case c.act != evio.None: // evio detaches when a third of the kernel's buffer is free

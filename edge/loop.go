@@ -148,6 +148,8 @@ func (l *loop) data(ec evio.Conn, in []byte) (out []byte, act evio.Action) {
 	defer l.recover(ec, &act)
 	c, ok := ec.Context().(*conn)
 	switch {
+	case !ok && ec.AddrIndex() != addrBell:
+		return nil, evio.Close
 	case !ok:
 		act = l.jobsDue()
 		l.nudge()
@@ -188,9 +190,15 @@ func (l *loop) recover(ec evio.Conn, act *evio.Action) {
 		*act = evio.Close
 		if c, ok := ec.Context().(*conn); ok {
 			c.act = evio.Close
-		} else if ec.AddrIndex() == addrBell {
-			*act = evio.None
 		}
+		if ec.AddrIndex() != addrBell {
+			return
+		}
+		*act = evio.None // the bell must hang, and hear what is left
+		l.mu.Lock()
+		l.rung = false
+		l.ring()
+		l.mu.Unlock()
 	}
 }
 
@@ -278,7 +286,7 @@ func (l *loop) giveBack(p *http1.Parser) {
 // drain closes idle connections. Others close with their answer, since draining is set.
 func (l *loop) drain() {
 	for _, c := range l.conns {
-		if c.mode == idle && c.act == 0 {
+		if c.mode == idle && c.act == evio.None {
 			c.cut()
 		} else if c.x != nil {
 			c.x.close = true

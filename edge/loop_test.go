@@ -205,3 +205,33 @@ func TestLoop_sweeps(t *testing.T) {
 		})
 	}
 }
+
+// A fault of ours costs the connection it happened on, not the loop.
+func TestLoop_fault(t *testing.T) {
+	served := make(chan *answer, 1)
+	s := start(t, Config{Log: quiet, Handler: exchange.HandlerFunc(func(x exchange.Exchange) {
+		if x.Request().Path == "/fault" {
+			x.(*answer).s = nil // completing it panics
+			x.Head(200, nil)
+			x.End()
+			return
+		}
+		served <- x.(*answer)
+	})})
+	inData, inJob, other := dial(t, s), dial(t, s), dial(t, s)
+	inData.send("GET /fault HTTP/1.1\r\nHost: a\r\n\r\n")
+	inData.end()
+	inJob.send(get)
+	x := <-served
+	x.Loop().Post(func() {
+		x.s = nil
+		describe(x)
+	})
+	inJob.end()
+	other.send(get)
+	x = <-served
+	x.Loop().Post(func() { describe(x) })
+	if r, _ := other.answer("GET"); r.StatusCode != 200 {
+		t.Errorf("got %d", r.StatusCode)
+	}
+}
