@@ -59,6 +59,7 @@ var features = []struct{ name, words string }{
 	{"stack", `captureStackTrace|stackTraceLimit`},
 	{"transfer", `transfer|detached`},
 	{"sumPrecise", `sumPrecise`},
+	{"locale", `toLocale|localeCompare`},
 	// Whatever makes an iterator or a generator: the helpers have names that every program uses.
 	{"iterators", `Iterator|\.(values|entries|keys|matchAll)\b|Symbol\.iterator|function\s*\*|(^|[{};,\n]|static)\s*\*`},
 }
@@ -95,6 +96,8 @@ func installLanguage(r *Realm) {
 			r.symbols()
 		case "iterators":
 			r.iteratorHelpers()
+		case "locale":
+			r.localeMethods()
 		default:
 			if install == nil {
 				install = r.run(languageProgram())

@@ -64,7 +64,7 @@ func TestUnmentioned(t *testing.T) {
 	}
 	for i, source := range []string{
 		`Symbol.dispose`, `Object.groupBy(a)`, `Promise.withResolvers()`, `Array["fromAsync"](a)`, `s.toWellFormed()`, `RegExp.escape(s)`,
-		`Error.captureStackTrace(e)`, `b.transfer()`, `Math.sumPrecise(a)`, `m.values().map(f)`,
+		`Error.captureStackTrace(e)`, `b.transfer()`, `Math.sumPrecise(a)`, `d.toLocaleDateString()`, `m.values().map(f)`,
 	} {
 		if Unmentioned(source)&(1<<i) != 0 {
 			t.Errorf("%s does not lead to %q", source, features[i].name)

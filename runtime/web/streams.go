@@ -14,24 +14,26 @@ import (
 //go:embed streams_*.js
 var streamsFiles embed.FS
 
-// streamsParts are the files in the order in which they are one function's body.
-var streamsParts = []string{
+// streamsProgram is a function of the host object, which returns the exports.
+var streamsProgram = assembled("streams", streamsFiles,
 	"core", "strategies", "readable", "readers", "from", "controller", "bytes", "tee",
-	"writable", "writer", "pipe", "transform", "coders", "exports",
-}
+	"writable", "writer", "pipe", "transform", "coders", "exports")
 
-// streamsProgram is a function of the host object, which returns the exports; all VMs share it.
-var streamsProgram = sync.OnceValue(func() *goja.Program {
-	var b strings.Builder
-	b.WriteString("(function (host) { 'use strict';\n")
-	for _, part := range streamsParts {
-		source, err := streamsFiles.ReadFile("streams_" + part + ".js")
-		must(err)
-		b.Write(source)
-	}
-	b.WriteString("})")
-	return goja.MustCompile("fortuna:streams", b.String(), true)
-})
+// assembled compiles, when it is first asked for, the files name_*.js as the body of one function of a host object, in the
+// order given, so that they share their names; all VMs share the program.
+func assembled(name string, files embed.FS, parts ...string) func() *goja.Program {
+	return sync.OnceValue(func() *goja.Program {
+		var b strings.Builder
+		b.WriteString("(function (host) { 'use strict';\n")
+		for _, part := range parts {
+			source, err := files.ReadFile(name + "_" + part + ".js")
+			must(err)
+			b.Write(source)
+		}
+		b.WriteString("})")
+		return goja.MustCompile("fortuna:"+name, b.String(), true)
+	})
+}
 
 // streamsKit holds the exports of the program in one VM: the constructors by name, and functions for Go.
 var streamsKit = conceal("fortuna.streams")
