@@ -20,6 +20,7 @@ func commands() []*cli.Command {
 
 // run does what p.args ask for.
 func run(p *process) exitCode {
+	defer p.term.flush()
 	return report(p.term, runApp(p))
 }
 

@@ -89,17 +89,10 @@ const (
 // drainDeadline is how long requests in flight may take to finish after Ctrl-C, which must end the process within 2 s.
 const drainDeadline = 1500 * time.Millisecond
 
-// flushDeadline is how long a terminal may take for the last lines.
-const flushDeadline = 200 * time.Millisecond
-
 // dev serves o.path until a signal.
 func dev(p *process, o devOptions) error {
 	signals := p.signals()
-	p.term.backlog = newBacklog()
-	defer func() {
-		p.term.backlog.flush(flushDeadline)
-		p.term.backlog = nil
-	}()
+	p.term.backlog = newBacklog() // before there is another goroutine that prints
 	w := newWorkshop(p, o)
 	if err := w.open(); err != nil {
 		return err

@@ -60,25 +60,37 @@ func remarkOf(m bundle.Message, brief bool) remark {
 	return r
 }
 
+// titles of failures that are not the handler's own.
+var titles = map[string]string{
+	"no_route":           "Nothing answers this request",
+	"method_not_allowed": "Nothing answers this request",
+	"no_capacity":        "Too many requests are waiting",
+	"cpu_budget":         "A limit was reached",
+	"call_stack":         "A limit was reached",
+	"deadline":           "A limit was reached",
+	"wait_until":         "A limit was reached",
+}
+
 // runFault explains why code that was built failed when it ran. An error that is no Failure has only its text.
 func runFault(err error) *fault {
 	var e *runtime.Failure
 	if !errors.As(err, &e) {
 		return &fault{Status: 500, Code: "handler_error", Title: "The code cannot start", Remarks: []remark{{Text: err.Error()}}}
 	}
-	f := &fault{Status: e.Status, Code: e.Code, Title: "The handler failed", Stack: e.Stack, Hint: e.Hint}
-	if f.Status < 400 {
-		f.Status = 500
-	}
+	f := &fault{Status: e.Status, Code: e.Code, Title: titles[e.Code], Stack: e.Stack, Hint: e.Hint}
 	r := remark{Text: e.Message}
 	if e.Position.Line > 0 {
 		r.Place = e.Position.String()
 	}
 	r.Frame = strings.TrimPrefix(e.Frame, r.Place+"\n")
 	f.Remarks = []remark{r}
-	if e.Request == nil {
+	switch {
+	case e.Request == nil:
 		f.Title = "The code fails when it is loaded"
-	} else {
+	case f.Title == "":
+		f.Title = "The handler failed"
+	}
+	if e.Request != nil {
 		f.Request = e.Request.Method + " " + e.Request.Target
 	}
 	return f
@@ -114,8 +126,8 @@ func (t *term) fault(f *fault) {
 			line("  ", r.Chain)
 		}
 	}
-	for _, l := range lines(f.Stack) {
-		b.WriteString(s.paint(dim, s.printable("    "+strings.TrimSpace(l))) + "\n")
+	for _, l := range f.stackLines() {
+		b.WriteString(s.paint(dim, s.printable("    "+l)) + "\n")
 	}
 	if f.Hint != "" {
 		b.WriteString(s.paint(cyan, "fortuna: hint:") + " " + s.printable(f.Hint) + "\n")

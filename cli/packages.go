@@ -26,8 +26,7 @@ var packageManagers = []struct {
 func (p *project) installHint(e *bundle.Error) string {
 	var missing []string
 	for _, m := range e.Messages {
-		if pkg := packageOf(unresolved(m.Text)); pkg != "" && !slices.Contains(missing, pkg) &&
-			!isDir(filepath.Join(p.root, "node_modules", filepath.FromSlash(pkg))) {
+		if pkg := packageOf(unresolved(m.Text)); pkg != "" && !slices.Contains(missing, pkg) {
 			missing = append(missing, pkg)
 		}
 	}

@@ -50,17 +50,27 @@ func (f *fault) html(q *exchange.Request, version uint64) []byte {
 	var b bytes.Buffer
 	err := pageTemplate.Execute(&b, struct {
 		*fault
-		Policy  template.HTMLAttr
-		Script  template.JS
-		Frames  [][]frameLine
-		Version uint64
-		Poll    string
-		Method  string
-	}{f, pagePolicy, template.JS(pageScript), f.frames(), version, versionPath, q.Method})
+		Policy     template.HTMLAttr
+		Script     template.JS
+		Frames     [][]frameLine
+		StackLines []string
+		Version    uint64
+		Poll       string
+		Method     string
+	}{f, pagePolicy, template.JS(pageScript), f.frames(), f.stackLines(), version, versionPath, q.Method})
 	if err != nil {
 		return []byte(template.HTMLEscapeString(f.text()))
 	}
 	return b.Bytes()
+}
+
+// stackLines are the lines of the stack, without what indents them.
+func (f *fault) stackLines() []string {
+	stack := lines(f.Stack)
+	for i, l := range stack {
+		stack[i] = strings.TrimSpace(l)
+	}
+	return stack
 }
 
 // frameLine is a line of a code frame and what it is.
@@ -106,7 +116,7 @@ func (f *fault) json() []byte {
 		Errors []jsonRemark `json:"errors"`
 		Stack  []string     `json:"stack,omitempty"`
 		Hint   string       `json:"hint,omitempty"`
-	}{f.Code, f.Title, remarks, lines(f.Stack), f.Hint}, "", "  ")
+	}{f.Code, f.Title, remarks, f.stackLines(), f.Hint}, "", "  ")
 	if err != nil {
 		return []byte(`{"code":"handler_error"}`)
 	}

@@ -84,11 +84,6 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
-}
-
 // findEntry is the entry of a directory: what fortuna.toml says, what package.json says, or the first name of
 // entryNames.
 func (p *project) findEntry() (string, error) {

@@ -71,7 +71,6 @@ func TestProject_installHint(t *testing.T) {
 		{"bun", map[string]string{"package.json": `{}`, "bun.lock": ""}, []bundle.Message{hono}, "bun add hono"},
 		{"deno", map[string]string{"deno.lock": ""}, []bundle.Message{hono}, "deno add npm:hono"},
 		{"declared manager", map[string]string{"package.json": `{"packageManager":"pnpm@9.1.0"}`}, []bundle.Message{hono}, "pnpm add hono"},
-		{"installed, but not that part", map[string]string{"node_modules/hono/package.json": `{}`}, []bundle.Message{hono}, ""},
 		{"no package", nil, []bundle.Message{local, node}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 )
 
@@ -78,6 +79,16 @@ func (t *term) print(s stream, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, _ = io.WriteString(s.w, text)
+}
+
+// flushDeadline is how long a terminal may take for the last lines.
+const flushDeadline = 200 * time.Millisecond
+
+// flush waits for what has been printed to be written; the process is about to end.
+func (t *term) flush() {
+	if t.backlog != nil {
+		t.backlog.flush(flushDeadline)
+	}
 }
 
 // streamWriter lets others print: urfave its help, slog its lines.
