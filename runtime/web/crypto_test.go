@@ -143,6 +143,8 @@ func TestSubtle_derive(t *testing.T) {
 		  const d = await S.deriveKey({name: 'PBKDF2', hash: 'SHA-256', salt: text('s'), iterations: 1000}, k, {name: 'AES-GCM', length: 256}, false, ['encrypt'])
 		  return d.algorithm.length + d.type`, "256secret"},
 		{`const k = await S.importKey('raw', text('p'), 'PBKDF2', false, ['deriveBits']); await S.deriveBits({name: 'PBKDF2', hash: 'SHA-1', salt: text('s'), iterations: 4e9}, k, 8)`, "throws OperationError: ..."},
+		{`const k = await S.importKey('raw', text('p'), 'PBKDF2', false, ['deriveBits']); await S.deriveBits({name: 'PBKDF2', hash: 'SHA-1', salt: text('s'), iterations: 1e6}, k, 65536)`, "throws OperationError: ..."},
+		{`await S.importKey('pkcs8', new Uint8Array(1e6), {name: 'RSA-PSS', hash: 'SHA-1'}, false, ['sign'])`, "throws DataError: crypto.subtle.importKey: a key has at most..."},
 		{`const k = await S.importKey('raw', text('p'), 'PBKDF2', false, ['deriveBits']); await S.deriveBits({name: 'PBKDF2', hash: 'SHA-1', salt: text('s'), iterations: 1}, k, 9)`, "throws OperationError: ..."},
 		{`await S.importKey('raw', text('p'), 'PBKDF2', true, ['deriveBits'])`, "throws SyntaxError: ..."},
 	})

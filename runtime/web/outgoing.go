@@ -35,7 +35,12 @@ type outgoing struct {
 var ownFields = []string{"host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "expect"}
 
 // follow sends the request, and again to where redirects lead (Fetch 4.5). The response's body is open.
-func (o *outgoing) follow(ctx context.Context) (*http.Response, error) {
+func (o *outgoing) follow(ctx context.Context) (in *http.Response, err error) {
+	defer func() {
+		if p := recover(); p != nil { // what a server sends must not end the process
+			in, err = nil, fmt.Errorf("%v", p)
+		}
+	}()
 	for {
 		in, err := o.exchange(ctx)
 		if err != nil {

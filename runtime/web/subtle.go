@@ -13,6 +13,9 @@ import (
 // subtleInlineBytesMax is how much data is worked on at once, on the VM's goroutine; more goes to its own.
 const subtleInlineBytesMax = 8 << 10
 
+// keyBytesMax is how long a key in spki or pkcs8 may be: an RSA key of 8192 bits takes a third of it.
+const keyBytesMax = 16 << 10
+
 // algorithm is one of the algorithms of crypto.subtle: what it can do is what it has functions for. A function reads
 // its parameters on the VM's goroutine, where it may throw, and returns the work, which touches Go values only.
 type algorithm struct {
@@ -169,6 +172,9 @@ func intersect(list, with []string) (both []string) {
 func (r *Realm) importKey(a *algorithm, p *params, in keyData, extractable bool, usages []string) goja.Value {
 	in.extractable, in.usages = extractable, usages
 	if in.jwk == nil {
+		if in.format != "raw" && len(in.raw) > keyBytesMax {
+			p.refuse("DataError", "a key has at most %d bytes, got %d", keyBytesMax, len(in.raw))
+		}
 		if typ := map[string]string{"spki": "public", "pkcs8": "private"}[in.format]; typ != "" {
 			a.checkUsages(p, typ, usages)
 		}

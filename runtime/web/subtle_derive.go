@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	pbkdf2IterationsMax = 2_000_000 // about a second; the work cannot be interrupted
-	derivedBitsMax      = 64 << 10
+	pbkdf2RoundsMax = 4_000_000 // iterations times blocks of output: about a second, which nobody can interrupt
+	derivedBitsMax  = 64 << 10
 )
 
 func init() {
@@ -19,8 +19,9 @@ func init() {
 			if wholeBytes(p, bits); bits == 0 {
 				p.refuse("OperationError", "length must not be 0")
 			}
-			if iterations == 0 || iterations > pbkdf2IterationsMax {
-				p.refuse("OperationError", "iterations must be from 1 to %d, got %d", pbkdf2IterationsMax, iterations)
+			size := digests[hash].Size() * 8
+			if most := pbkdf2RoundsMax / ((bits + size - 1) / size); iterations == 0 || iterations > most {
+				p.refuse("OperationError", "iterations must be from 1 to %d for %d bits with %s, got %d", most, bits, hash, iterations)
 			}
 			return func() ([]byte, error) {
 				return pbkdf2.Key(digests[hash].New, string(k.secret), salt, iterations, bits/8)
