@@ -73,8 +73,8 @@ func newDeployment(rt *Runtime, b *bundle.Bundle) (*Deployment, error) {
 		}
 	}
 	d.inflight.Store(1)
-	d.workers = newLane(d, rt.cfg.Workers, first)
-	d.slow = newLane(d, 1, nil)
+	d.workers = newLane(d, rt.cfg.Workers, workerNice, first)
+	d.slow = newLane(d, 1, slowNice, nil)
 	return d, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/dop251/goja"
@@ -31,6 +32,7 @@ type vm struct {
 	inflight int
 	retired  bool            // takes no new invocations: its state is in doubt
 	rejected []*goja.Promise // rejected in this turn with nobody listening yet
+	reported []*goja.Promise // reported as such, not long ago
 	after    []func()        // to do when the turn is over
 }
 
@@ -145,21 +147,28 @@ func (v *vm) turn(inv *invocation, f func() error) (err error) {
 				inv.send()
 			}
 		}
-		if len(v.rejected) > 0 {
-			v.reportRejections(inv)
-		}
 		for len(v.after) > 0 {
 			job := v.after[0]
 			v.after = v.after[1:]
 			job()
 		}
 	}()
-	return f()
+	err = f()
+	if len(v.rejected) > 0 {
+		v.reportRejections(inv)
+	}
+	return err
 }
 
-// reportRejections reports the promises that a turn rejected and nobody listens to.
+// reportRejections reports the promises that a turn rejected and nobody listens to. Code may listen for the event, and
+// its listeners may reject again: one round is made.
 func (v *vm) reportRejections(inv *invocation) {
-	for _, p := range v.rejected {
+	rejected := v.rejected
+	v.rejected = nil
+	for _, p := range rejected {
+		if v.realm.Unhandled(p) {
+			continue
+		}
 		f := v.thrown(p.Result())
 		f.Message = "unhandled rejection: " + f.Message
 		if inv != nil {
@@ -167,8 +176,13 @@ func (v *vm) reportRejections(inv *invocation) {
 		}
 		v.dep.rt.report(f)
 	}
-	v.rejected = v.rejected[:0]
+	if len(rejected) <= rejectedMax-len(v.reported) {
+		v.reported = append(v.reported, rejected...)
+	}
 }
+
+// rejectedMax bounds the rejected promises a VM remembers, to say so when somebody listens to one after all.
+const rejectedMax = 100
 
 // track is goja's promise rejection tracker.
 func (v *vm) track(p *goja.Promise, op goja.PromiseRejectionOperation) {
@@ -181,11 +195,11 @@ func (v *vm) track(p *goja.Promise, op goja.PromiseRejectionOperation) {
 
 // handled takes p off the list of rejections nobody listens to.
 func (v *vm) handled(p *goja.Promise) {
-	for i, q := range v.rejected {
-		if p == q {
-			v.rejected = append(v.rejected[:i], v.rejected[i+1:]...)
-			return
-		}
+	if i := slices.Index(v.rejected, p); i >= 0 {
+		v.rejected = slices.Delete(v.rejected, i, i+1)
+	} else if i := slices.Index(v.reported, p); i >= 0 {
+		v.reported = slices.Delete(v.reported, i, i+1)
+		v.realm.Handled(p)
 	}
 }
 

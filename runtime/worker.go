@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	goruntime "runtime"
 	"sync"
 )
 
@@ -11,11 +12,18 @@ type lane struct {
 	done  chan struct{} // closed when the deployment has drained
 }
 
+// How far workers stand back behind the event loops when cores are short, as nice values. Routes with slow turns stand
+// further back, so that an endless loop costs the others next to nothing.
+const (
+	workerNice = 5
+	slowNice   = 15
+)
+
 // newLane starts workers with VMs of their own, made when first needed. ready, when not nil, is the first one's.
-func newLane(d *Deployment, workers int, ready *vm) *lane {
+func newLane(d *Deployment, workers, nice int, ready *vm) *lane {
 	l := &lane{dep: d, queue: make(chan *invocation, d.rt.cfg.Limits.QueueMax), done: make(chan struct{})}
 	for range workers {
-		w := &worker{lane: l}
+		w := &worker{lane: l, nice: nice}
 		w.jobs.bell = make(chan struct{}, 1)
 		if ready != nil {
 			w.own(ready)
@@ -39,6 +47,7 @@ func (l *lane) offer(inv *invocation) bool {
 // worker is a goroutine with a VM: the executor for routes that have not earned the loop.
 type worker struct {
 	lane *lane
+	nice int
 	vm   *vm
 	jobs mailbox
 }
@@ -50,6 +59,8 @@ func (w *worker) own(v *vm) {
 }
 
 func (w *worker) run() {
+	goruntime.LockOSThread() // not unlocked: the thread ends with the worker, and its priority with it
+	yieldCPU(w.nice)
 	for {
 		queue := w.lane.queue
 		if w.vm != nil && w.vm.inflight >= w.lane.dep.rt.cfg.Limits.InflightMax {

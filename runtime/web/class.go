@@ -126,7 +126,7 @@ func (r *Realm) class(c *class) *built {
 		if c.construct == nil {
 			panic(r.TypeError("Illegal constructor: %s objects are not made with new", c.name))
 		}
-		if call.NewTarget == nil && call.This.Prototype() != b.prototype {
+		if call.NewTarget == nil && (call.This.Prototype() != b.prototype || r.calledPlainly(c.name)) {
 			panic(r.TypeError("Class constructor %s cannot be invoked without 'new'", c.name))
 		}
 		if len(call.Arguments) < c.length {
@@ -168,6 +168,13 @@ func (r *Realm) class(c *class) *built {
 		must(b.prototype.DefineDataPropertySymbol(r.asyncIterator(), b.prototype.Get(c.async), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
 	}
 	return b
+}
+
+// calledPlainly reports whether constructor name is being called without new. goja tells constructors nothing about it,
+// but a plain call has a native frame of its own on the stack and new has none.
+func (r *Realm) calledPlainly(name string) bool {
+	frames := r.VM.CaptureCallStack(1, r.frame[:0])
+	return len(frames) == 1 && frames[0].SrcName() == "<native>" && frames[0].FuncName() == name
 }
 
 // define adds a member as Web IDL says: enumerable, configurable, accessors named "get x".

@@ -25,6 +25,7 @@ type Realm struct {
 	built      []*built
 	iterators  map[string]*goja.Object
 	intrinsics map[string]goja.Value
+	frame      [1]goja.StackFrame // see calledPlainly
 	events     events
 	timers     timers
 	cloning    map[string]goja.Value

@@ -24,7 +24,7 @@ func attach(o *goja.Object, half any) {
 // half returns the Go half of v if it is one of type T.
 func half[T any](v goja.Value) (t T, ok bool) {
 	o, isObject := v.(*goja.Object)
-	if !isObject {
+	if !isObject || isProxy(o) { // a trap would be handed the key
 		return t, false
 	}
 	s, isSlot := o.GetSymbol(slotKey).(*slot)
