@@ -1,0 +1,40 @@
+package bundle
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestBundle_Loop(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "app.ts")
+	source := `export default (x: any) => {
+  x.before()
+  if (x.a) while (true) {}
+  for (const y of x.list) {
+    y.inside()
+  }
+  do { x.n++ } while (x.n)
+}
+`
+	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, err := Build(Options{Entry: file, Root: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[int]int{
+		2: 3, // no loop yet: the next one is meant
+		5: 5, // in a loop already
+		7: 7,
+	} {
+		if got := b.Loop(Position{File: "app.ts", Line: at, Column: 6}); got.Line != want {
+			t.Errorf("line %d: got line %d, want %d", at, got.Line, want)
+		}
+	}
+	if got := b.Loop(Position{File: "other.ts", Line: 1, Column: 1}); got.Line != 1 {
+		t.Errorf("a file without loops: got %v", got)
+	}
+}
