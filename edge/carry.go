@@ -229,18 +229,20 @@ func (k *carrier) work() {
 	for _, job := range jobs {
 		k.do(job)
 	}
-	for i := 0; i < len(k.dirty); i++ {
+	for i := 0; i < len(k.dirty); i++ { // flushing may touch more
 		x := k.dirty[i]
 		x.dirty = false
-		x.driver.flush(x)
+		k.do(func() { x.driver.flush(x) })
 	}
 	k.dirty = k.dirty[:0]
 }
 
+// do runs a job. What fails here concerns this connection only, so it ends.
 func (k *carrier) do(job func()) {
 	defer func() {
 		if v := recover(); v != nil {
 			k.s.log.Error("panic in a job", "loop", k.Index(), "err", v, "stack", string(debug.Stack()))
+			k.cut()
 		}
 	}()
 	job()
@@ -328,27 +330,6 @@ func (k *carrier) refuse(e *http1.Error) {
 	k.flush(k.x)
 }
 
-// expire looks at the deadline and reports whether the connection goes on.
-func (k *carrier) expire(now time.Time) bool {
-	m, age := &k.s.limits, now.Sub(k.since)
-	switch k.mode {
-	case idle:
-		return !over(age, m.IdleDeadline)
-	case inHead:
-		if over(age, m.HeadDeadline) {
-			k.refuse(refuseHead)
-		}
-	case inBody:
-		if n := k.parser.BodyBytes(); n != k.seen {
-			k.seen, k.moved = n, now
-		}
-		if m.slowBody(age, now.Sub(k.moved), k.seen) {
-			k.refuse(refuseBody)
-		}
-	}
-	return true
-}
-
 // linger closes our side and discards input, so that the peer can read its last answer, until it closes its own.
 func (k *carrier) linger(nc net.Conn) {
 	half, ok := nc.(interface{ CloseWrite() error })
@@ -381,10 +362,9 @@ func (k *carrier) end() {
 	close(k.quit)
 	k.cut()
 	if x := k.x; x != nil && k.mode == busy {
-		if x.home == home(k) {
+		// A loop that takes no jobs has ended: nobody else touches x.
+		if x.home == home(k) || !x.home.Post(x.abandon) {
 			x.abandon()
-		} else {
-			x.home.Post(x.abandon) // false: the loop has ended, and its jobs with it
 		}
 	}
 	for ended := false; !ended; {

@@ -323,44 +323,6 @@ func (c *conn) detached() {
 	c.mode, c.x, c.parser, c.in, c.rest = dead, nil, nil, nil, nil
 }
 
-// expire ends the connection when its deadline has passed. From the sweep.
-func (c *conn) expire(now time.Duration) {
-	defer c.guard()
-	m, age := &c.loop.s.limits, now-c.since
-	switch {
-	case c.act != evio.None: // evio detaches when a third of the kernel's buffer is free
-		if over(age, m.WriteDeadline) {
-			left, ok := unacknowledged(uintptr(c.fd))
-			if !ok || m.slowReader(int(c.seen)-left) {
-				c.cut()
-			}
-			c.since, c.seen = now, int64(left)
-		}
-	case c.mode == idle && over(age, m.IdleDeadline):
-		c.cut()
-	case c.mode == inHead && over(age, m.HeadDeadline):
-		c.refuse(refuseHead)
-		c.keep(nil)
-		c.settle(true)
-		c.tell()
-	case c.mode == inBody && c.slow(now):
-		c.refuse(refuseBody)
-		c.keep(nil)
-		c.settle(true)
-		c.tell()
-	case c.mode == lingering && over(age, m.LingerMax):
-		c.cut()
-	}
-}
-
-// slow reports whether the body that is being read has lost its right to more time.
-func (c *conn) slow(now time.Duration) bool {
-	if n := c.parser.BodyBytes(); n != c.seen {
-		c.seen, c.moved = n, now
-	}
-	return c.loop.s.limits.slowBody(now-c.since, now-c.moved, c.seen)
-}
-
 // modeOf is the mode while a request is read: idle after the empty lines that may precede one, if nothing is left.
 func modeOf(p http1.Phase, left int) mode {
 	switch {

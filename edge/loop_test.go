@@ -5,6 +5,7 @@ package edge
 import (
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -209,7 +210,7 @@ func TestLoop_sweeps(t *testing.T) {
 // A fault of ours costs the connection it happened on, not the loop.
 func TestLoop_fault(t *testing.T) {
 	served := make(chan *answer, 1)
-	s := start(t, Config{Log: quiet, Handler: exchange.HandlerFunc(func(x exchange.Exchange) {
+	s := start(t, Config{Log: quiet, Handler: detachFirst(exchange.HandlerFunc(func(x exchange.Exchange) {
 		if x.Request().Path == "/fault" {
 			x.(*answer).s = nil // completing it panics
 			x.Head(200, nil)
@@ -217,8 +218,8 @@ func TestLoop_fault(t *testing.T) {
 			return
 		}
 		served <- x.(*answer)
-	})})
-	inData, inJob, other := dial(t, s), dial(t, s), dial(t, s)
+	}))})
+	inData, inJob, carried, other := dial(t, s), dial(t, s), dial(t, s), dial(t, s)
 	inData.send("GET /fault HTTP/1.1\r\nHost: a\r\n\r\n")
 	inData.end()
 	inJob.send(get)
@@ -228,10 +229,40 @@ func TestLoop_fault(t *testing.T) {
 		describe(x)
 	})
 	inJob.end()
+	carried.moveToCarrier()
+	carried.send(get)
+	x = <-served
+	x.Loop().Post(func() {
+		x.s = nil
+		describe(x)
+	})
+	carried.end()
 	other.send(get)
 	x = <-served
 	x.Loop().Post(func() { describe(x) })
 	if r, _ := other.answer("GET"); r.StatusCode != 200 {
 		t.Errorf("got %d", r.StatusCode)
+	}
+}
+
+// Close tells a handler whose connection is carried while its exchange lives on a loop.
+func TestClose_away(t *testing.T) {
+	served := make(chan exchange.Exchange, 1)
+	s := start(t, Config{Limits: Limits{AheadBytesMax: 1 << 10}, Handler: exchange.HandlerFunc(func(x exchange.Exchange) {
+		x.Done()
+		served <- x
+	})})
+	c := dial(t, s)
+	c.send(get)
+	x := <-served
+	done := x.Done()
+	c.send(strings.Repeat(get, 100))
+	eventually(t, "the connection is carried", func() bool { return s.Stats().Carried == 1 })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	if got := s.Stats(); got.Open != 0 || got.Inflight != 0 {
+		t.Errorf("left behind: %+v", got)
 	}
 }
