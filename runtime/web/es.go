@@ -59,6 +59,7 @@ var features = []struct{ name, words string }{
 	{"stack", `captureStackTrace|stackTraceLimit`},
 	{"transfer", `transfer|detached`},
 	{"sumPrecise", `sumPrecise`},
+	{"typedFrom", `(8|16|32|64|Clamped)Array`},
 	{"locale", `toLocale|localeCompare`},
 	// Whatever makes an iterator or a generator: the helpers have names that every program uses.
 	{"iterators", `Iterator|\.(values|entries|keys|matchAll)\b|Symbol\.iterator|function\s*\*|(^|[{};,\n]|static)\s*\*`},

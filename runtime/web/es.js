@@ -195,6 +195,18 @@ case 'transfer': {
   break;
 }
 
+case 'typedFrom': {
+  // goja refuses a string: Uint8Array.from(atob(s), (c) => c.charCodeAt(0)) is how everyone decodes base64.
+  const TypedArray = Object.getPrototypeOf(Uint8Array);
+  const { from } = TypedArray;
+  define(TypedArray, {
+    from(source, mapper = undefined, thisArg = undefined) {
+      return Reflect.apply(from, this, [typeof source === 'string' ? Object(source) : source, mapper, thisArg]);
+    },
+  });
+  break;
+}
+
 case 'sumPrecise': {
   define(Math, { sumPrecise: host.sumPrecise });
   break;

@@ -39,6 +39,9 @@ func arrayBuffer(v goja.Value) (b goja.ArrayBuffer, ok bool) {
 	return b, ok
 }
 
+// transferBytesMax bounds the length that code may ask for.
+const transferBytesMax = 64 << 20
+
 // transferBuffer is ArrayBuffer.prototype.transfer (ECMA-262 25.1.6.8): the bytes move to a new buffer, cut or padded to
 // the length asked for.
 func transferBuffer(r *Realm, c goja.FunctionCall) goja.Value {
@@ -52,8 +55,8 @@ func transferBuffer(r *Realm, c goja.FunctionCall) goja.Value {
 		if math.IsNaN(length) {
 			length = 0
 		}
-		if length = math.Trunc(length); length < 0 || length > math.MaxInt32 {
-			panic(r.RangeError("ArrayBuffer.prototype.transfer: the new length must be from 0 to %d, got %v", math.MaxInt32, v))
+		if length = math.Trunc(length); length < 0 || length > transferBytesMax {
+			panic(r.RangeError("ArrayBuffer.prototype.transfer: the new length must be from 0 to %d, got %v", transferBytesMax, v))
 		}
 	}
 	if b.Detached() {

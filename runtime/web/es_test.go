@@ -27,6 +27,7 @@ func TestLanguage(t *testing.T) {
 		{`return Math.sumPrecise([1e308, 1e308, -1e308, -1e308, 0.1, 0.2])`, "0.30000000000000004"},
 		{`return Object.is(Math.sumPrecise([]), -0) + String(Math.sumPrecise([Infinity, -Infinity]))`, "trueNaN"},
 		{`const a = new Uint8Array([1, 2]).buffer, b = a.transfer(3); return a.detached + [...new Uint8Array(b)].join()`, "true1,2,0"},
+		{`return Uint8Array.from('ab', (c) => c.charCodeAt(0)).join() + Int16Array.from([1, 2]) + Uint8Array.from.length`, "97,981,21"},
 		{`new ArrayBuffer(1).transfer(-1)`, "throws RangeError: ArrayBuffer.prototype.transfer..."},
 		{`const w = new WeakRef({ a: 1 }); return w.deref().a + String(w)`, "1[object WeakRef]"},
 		{`const f = new FinalizationRegistry(() => {}), k = {}; f.register({}, 1, k); return f.unregister(k) + String(f.unregister(k))`, "truefalse"},
@@ -64,7 +65,7 @@ func TestUnmentioned(t *testing.T) {
 	}
 	for i, source := range []string{
 		`Symbol.dispose`, `Object.groupBy(a)`, `Promise.withResolvers()`, `Array["fromAsync"](a)`, `s.toWellFormed()`, `RegExp.escape(s)`,
-		`Error.captureStackTrace(e)`, `b.transfer()`, `Math.sumPrecise(a)`, `d.toLocaleDateString()`, `m.values().map(f)`,
+		`Error.captureStackTrace(e)`, `b.transfer()`, `Math.sumPrecise(a)`, `Uint8Array.from(s)`, `d.toLocaleDateString()`, `m.values().map(f)`,
 	} {
 		if Unmentioned(source)&(1<<i) != 0 {
 			t.Errorf("%s does not lead to %q", source, features[i].name)

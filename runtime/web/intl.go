@@ -121,11 +121,14 @@ func (r *Realm) intlHost() *goja.Object {
 	return host
 }
 
+// localeBytesMax is more than any language tag needs.
+const localeBytesMax = 128
+
 var localeSyntax = regexp.MustCompile(`^([A-Za-z]{2,3}|[A-Za-z]{5,8})(-[0-9A-Za-z]{1,8})*$`)
 
 // canonicalLocale is a language tag in its canonical form (BCP 47, "en-us" is en-US), or not one.
 func canonicalLocale(tag string) (string, bool) {
-	if !localeSyntax.MatchString(tag) {
+	if len(tag) > localeBytesMax || !localeSyntax.MatchString(tag) {
 		return "", false
 	}
 	t, err := (language.DeprecatedBase | language.DeprecatedRegion).Parse(tag)

@@ -79,6 +79,8 @@ const pipeOptionsOf = (v) => {
   return { preventAbort, preventCancel, preventClose, signal };
 };
 
+const autoAllocateBytesMax = 64 * 1024 * 1024; // goja allocates what it is told to, and takes the node with it
+
 let readableOf; // the record of a ReadableStream, or undefined
 class ReadableStream {
   #record;
@@ -104,6 +106,9 @@ class ReadableStream {
       if (strategy.size !== undefined) throw new RangeError('ReadableStream: a byte stream measures bytes; its strategy must have no size');
       const highWaterMark = highWaterMarkOf(strategy, 0);
       if (source.autoAllocateChunkSize === 0) throw new TypeError('ReadableStream: autoAllocateChunkSize must be positive');
+      if (source.autoAllocateChunkSize > autoAllocateBytesMax) {
+        throw new RangeError(`ReadableStream: autoAllocateChunkSize must be at most ${autoAllocateBytesMax} bytes, got ${source.autoAllocateChunkSize}`);
+      }
       byteStreamFrom(stream, given, source, highWaterMark);
     } else {
       const size = sizeOf(strategy);
