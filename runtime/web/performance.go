@@ -18,6 +18,8 @@ type performance struct {
 	eventTarget
 	origin  time.Time // carries Go's monotonic clock, so a step of the wall clock changes no difference
 	entries []*goja.Object
+
+	observers []*performanceObserver
 }
 
 // performanceEntry is a mark or a measure; times are in milliseconds since the origin.
@@ -36,10 +38,11 @@ var (
 
 func init() {
 	exposeValue("performance", func(r *Realm) goja.Value {
-		return r.make(performanceClass, &performance{origin: began})
+		r.timeline()
+		return r.intrinsics["performance"]
 	})
 	performanceClass.parent = eventTargetClass
-	performanceClass.members = []member{
+	performanceClass.members = append([]member{
 		method("now", 0, func(r *Realm, p *performance, _ goja.FunctionCall) goja.Value { return r.VM.ToValue(p.now()) }),
 		getter("timeOrigin", func(r *Realm, p *performance) goja.Value { return r.VM.ToValue(p.timeOrigin()) }),
 		method("toJSON", 0, func(r *Realm, p *performance, _ goja.FunctionCall) goja.Value {
@@ -51,21 +54,7 @@ func init() {
 		method("measure", 1, (*Realm).performanceMeasure),
 		method("clearMarks", 0, clearEntries("mark")),
 		method("clearMeasures", 0, clearEntries("measure")),
-		method("getEntries", 0, func(r *Realm, p *performance, _ goja.FunctionCall) goja.Value {
-			return p.list(r, func(*performanceEntry) bool { return true })
-		}),
-		method("getEntriesByType", 1, func(r *Realm, p *performance, c goja.FunctionCall) goja.Value {
-			kind := text(c.Argument(0))
-			return p.list(r, func(e *performanceEntry) bool { return e.kind == kind })
-		}),
-		method("getEntriesByName", 1, func(r *Realm, p *performance, c goja.FunctionCall) goja.Value {
-			name, kind := text(c.Argument(0)), ""
-			if v := c.Argument(1); !goja.IsUndefined(v) {
-				kind = text(v)
-			}
-			return p.list(r, func(e *performanceEntry) bool { return e.name == name && (kind == "" || e.kind == kind) })
-		}),
-	}
+	}, entryGetters(func(p *performance) *performance { return p })...)
 	performanceEntryClass.members = []member{
 		getter("name", func(r *Realm, e *performanceEntry) goja.Value { return r.VM.ToValue(e.name) }),
 		getter("entryType", func(r *Realm, e *performanceEntry) goja.Value { return r.VM.ToValue(e.kind) }),
@@ -86,11 +75,27 @@ func init() {
 	performanceMeasureClass.parent, performanceMeasureClass.members = performanceEntryClass, []member{detail}
 	performanceMarkClass.length = 1
 	performanceMarkClass.construct = func(r *Realm, c goja.ConstructorCall) any {
-		p, _ := half[*performance](r.VM.GlobalObject().Get("performance"))
-		if p == nil {
-			p = &performance{origin: began}
-		}
-		return r.newMark(p, c.Argument(0), c.Argument(1))
+		return r.newMark(r.timeline(), c.Argument(0), c.Argument(1))
+	}
+}
+
+// entryGetters are the methods of a class whose half T has entries.
+func entryGetters[T any](of func(t T) *performance) []member {
+	return []member{
+		method("getEntries", 0, func(r *Realm, t T, _ goja.FunctionCall) goja.Value {
+			return of(t).list(r, func(*performanceEntry) bool { return true })
+		}),
+		method("getEntriesByType", 1, func(r *Realm, t T, c goja.FunctionCall) goja.Value {
+			kind := text(c.Argument(0))
+			return of(t).list(r, func(e *performanceEntry) bool { return e.kind == kind })
+		}),
+		method("getEntriesByName", 1, func(r *Realm, t T, c goja.FunctionCall) goja.Value {
+			name, kind := text(c.Argument(0)), ""
+			if v := c.Argument(1); !goja.IsUndefined(v) {
+				kind = text(v)
+			}
+			return of(t).list(r, func(e *performanceEntry) bool { return e.name == name && (kind == "" || e.kind == kind) })
+		}),
 	}
 }
 
@@ -127,7 +132,14 @@ func (p *performance) list(r *Realm, want func(e *performanceEntry) bool) goja.V
 	return r.VM.NewArray(items...)
 }
 
-func (p *performance) keep(o *goja.Object) *goja.Object {
+// keep records an entry and tells the observers of its type.
+func (p *performance) keep(r *Realm, o *goja.Object) *goja.Object {
+	e, _ := half[*performanceEntry](o)
+	for _, w := range p.observers {
+		if slices.Contains(w.types, e.kind) {
+			w.enqueue(r, o)
+		}
+	}
 	if len(p.entries) == performanceEntriesMax {
 		p.entries = slices.Delete(p.entries, 0, 1)
 	}
@@ -147,7 +159,7 @@ func clearEntries(kind string) func(r *Realm, p *performance, c goja.FunctionCal
 }
 
 func (r *Realm) performanceMark(p *performance, c goja.FunctionCall) goja.Value {
-	return p.keep(r.make(performanceMarkClass, r.newMark(p, c.Argument(0), c.Argument(1))))
+	return p.keep(r, r.make(performanceMarkClass, r.newMark(p, c.Argument(0), c.Argument(1))))
 }
 
 // newMark reads a PerformanceMarkOptions (User Timing 3.1).
@@ -170,8 +182,9 @@ func (r *Realm) performanceMeasure(p *performance, c goja.FunctionCall) goja.Val
 	e := &performanceEntry{kind: "measure", name: text(c.Argument(0)), detail: goja.Null()}
 	end := p.now()
 	if o, ok := c.Argument(1).(*goja.Object); ok {
-		start, stop, duration := field(o, "start"), field(o, "end"), field(o, "duration")
+		start, stop, duration, detail := field(o, "start"), field(o, "end"), field(o, "duration"), field(o, "detail")
 		switch {
+		case start == nil && stop == nil && duration == nil && detail == nil: // {} says nothing
 		case !goja.IsUndefined(c.Argument(2)):
 			panic(r.TypeError("performance.measure: give the end in the options or as the third argument, not both"))
 		case start == nil && stop == nil:
@@ -179,8 +192,8 @@ func (r *Realm) performanceMeasure(p *performance, c goja.FunctionCall) goja.Val
 		case start != nil && stop != nil && duration != nil:
 			panic(r.TypeError("performance.measure: start, end and duration cannot all be given"))
 		}
-		if v := field(o, "detail"); v != nil {
-			e.detail, _ = r.clone("performance.measure: detail", v, nil)
+		if detail != nil {
+			e.detail, _ = r.clone("performance.measure: detail", detail, nil)
 		}
 		switch {
 		case stop != nil:
@@ -203,7 +216,7 @@ func (r *Realm) performanceMeasure(p *performance, c goja.FunctionCall) goja.Val
 		}
 	}
 	e.duration = end - e.start
-	return p.keep(r.make(performanceMeasureClass, e))
+	return p.keep(r, r.make(performanceMeasureClass, e))
 }
 
 // momentOf is a time in milliseconds, or that of the latest mark of a name.
