@@ -8,6 +8,8 @@ import (
 
 	"github.com/dlclark/regexp2/v2"
 	"github.com/dop251/goja"
+
+	"github.com/fortunadws/fortuna/runtime/bundle"
 )
 
 // Bounds on what one call of a built-in may make or walk. goja runs built-ins natively: neither an interrupt nor a
@@ -80,6 +82,7 @@ func guard(js *goja.Runtime) {
 		}
 	}
 	g.buffers(global)
+	g.patterns(global)
 	g.forbidEval(global)
 }
 
@@ -92,81 +95,100 @@ func (g *guards) wrap(o *goja.Object, name string, original *goja.Object, check 
 	}).(*goja.Object)
 	g.define(f, "name", g.js.ToValue(name))
 	g.define(f, "length", original.Get("length"))
-	if err := o.DefineDataProperty(name, f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
-		panic(err)
-	}
+	must(o.DefineDataProperty(name, f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
 }
 
 func (g *guards) define(o *goja.Object, name string, v goja.Value) {
-	if err := o.DefineDataProperty(name, v, goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
+	must(o.DefineDataProperty(name, v, goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE))
+}
+
+// must turns an error that only a bug of ours can cause into a panic.
+func must(err error) {
+	if err != nil {
 		panic(err)
 	}
 }
 
 // buffers bounds ArrayBuffer and the typed arrays, whose constructors allocate what they are told to.
 func (g *guards) buffers(global *goja.Object) {
-	construct, _ := goja.AssertFunction(global.Get("Reflect").(*goja.Object).Get("construct"))
 	for name := range strings.FieldsSeq("ArrayBuffer Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array " +
 		"Uint32Array Float32Array Float64Array BigInt64Array BigUint64Array") {
-		original, ok := global.Get(name).(*goja.Object)
-		if !ok {
-			continue
-		}
 		size := 1.0
-		if v := original.Get("BYTES_PER_ELEMENT"); v != nil && !goja.IsUndefined(v) {
+		if v := global.Get(name).(*goja.Object).Get("BYTES_PER_ELEMENT"); v != nil && !goja.IsUndefined(v) {
 			size = v.ToFloat()
 		}
-		var f *goja.Object
-		f = g.js.ToValue(func(c goja.ConstructorCall) *goja.Object {
-			switch first := c.Argument(0).(type) {
-			case *goja.Object:
-				g.arrayLength(first)
-			default:
-				if n := first.ToFloat() * size; n > bufferBytesMax {
-					panic(g.rangeError("%s: %.0f bytes are too many; at most %d", name, n, bufferBytesMax))
-				}
+		g.wrapConstructor(global, name, func(args []goja.Value) []goja.Value {
+			if len(args) == 0 {
+				return args
 			}
-			target := c.NewTarget
-			if target == nil {
-				target = f
+			if o, ok := args[0].(*goja.Object); ok {
+				g.arrayLength(o)
+			} else if n := args[0].ToFloat() * size; n > bufferBytesMax {
+				panic(g.rangeError("%s: %.0f bytes are too many; at most %d", name, n, bufferBytesMax))
 			}
-			args := make([]any, len(c.Arguments))
-			for i, a := range c.Arguments {
-				args[i] = a
-			}
-			v, err := construct(goja.Undefined(), original, g.js.NewArray(args...), target)
+			return args
+		})
+	}
+}
+
+// patterns bounds regular expressions made at run time, and gives them the property classes that goja would take for
+// something that never matches. Those in the source have been seen to when it was bundled.
+func (g *guards) patterns(global *goja.Object) {
+	g.wrapConstructor(global, "RegExp", func(args []goja.Value) []goja.Value {
+		if len(args) == 0 {
+			return args
+		}
+		pattern, ok := args[0].(goja.String)
+		if !ok {
+			return args
+		}
+		if n := pattern.Length(); n > patternUnitsMax {
+			panic(g.rangeError("RegExp: a pattern of %d code units is too long; at most %d", n, patternUnitsMax))
+		}
+		if source := pattern.String(); len(args) > 1 && strings.Contains(args[1].String(), "u") && strings.Contains(source, `\`) {
+			rewritten, err := bundle.RewriteRegexp(source)
 			if err != nil {
-				panic(err)
+				panic(g.fail("SyntaxError", err.Error()))
 			}
-			return v.(*goja.Object)
-		}).(*goja.Object)
-		for _, key := range original.GetOwnPropertyNames() {
-			switch key {
-			case "prototype":
-				if err := f.DefineDataProperty(key, original.Get(key), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE); err != nil {
-					panic(err)
-				}
-			default:
-				g.define(f, key, original.Get(key))
+			if rewritten != source {
+				args = append([]goja.Value{g.js.ToValue(rewritten)}, args[1:]...)
 			}
 		}
-		if err := f.SetPrototype(original.Prototype()); err != nil {
+		return args
+	})
+}
+
+// wrapConstructor replaces a global constructor by one whose arguments go through check first. Prototype, statics and
+// subclasses stay as they are.
+func (g *guards) wrapConstructor(global *goja.Object, name string, check func(args []goja.Value) []goja.Value) {
+	original := global.Get(name).(*goja.Object)
+	construct, _ := goja.AssertConstructor(original)
+	var f *goja.Object
+	f = g.js.ToValue(func(c goja.ConstructorCall) *goja.Object {
+		target := c.NewTarget
+		if target == nil {
+			target = f
+		}
+		o, err := construct(target, check(c.Arguments)...)
+		if err != nil {
 			panic(err)
 		}
-		if species, ok := original.GetSymbol(goja.SymSpecies).(*goja.Object); ok && species == original {
-			getter := g.js.ToValue(func(c goja.FunctionCall) goja.Value { return c.This })
-			if err := f.DefineAccessorPropertySymbol(goja.SymSpecies, getter, nil, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
-				panic(err)
-			}
-		}
-		prototype := original.Get("prototype").(*goja.Object)
-		if err := prototype.DefineDataProperty("constructor", f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
-			panic(err)
-		}
-		if err := global.DefineDataProperty(name, f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
-			panic(err)
+		return o
+	}).(*goja.Object)
+	for _, key := range original.GetOwnPropertyNames() {
+		if key != "prototype" {
+			g.define(f, key, original.Get(key))
 		}
 	}
+	prototype := original.Get("prototype").(*goja.Object)
+	must(f.DefineDataProperty("prototype", prototype, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
+	must(f.SetPrototype(original.Prototype()))
+	if species, ok := original.GetSymbol(goja.SymSpecies).(*goja.Object); ok && species == original {
+		getter := g.js.ToValue(func(c goja.FunctionCall) goja.Value { return c.This })
+		must(f.DefineAccessorPropertySymbol(goja.SymSpecies, getter, nil, goja.FLAG_TRUE, goja.FLAG_FALSE))
+	}
+	must(prototype.DefineDataProperty("constructor", f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
+	must(global.DefineDataProperty(name, f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
 }
 
 // forbidEval makes eval and every constructor of functions refuse: their compiler recurses without bound.
@@ -178,9 +200,7 @@ func (g *guards) forbidEval(global *goja.Object) {
 		g.define(f, "name", g.js.ToValue(name))
 		return f
 	}
-	if err := global.DefineDataProperty("eval", refuse("eval"), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
-		panic(err)
-	}
+	must(global.DefineDataProperty("eval", refuse("eval"), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
 	for name, source := range map[string]string{
 		"Function": "(function(){})", "AsyncFunction": "(async function(){})", "GeneratorFunction": "(function*(){})",
 	} {
@@ -190,25 +210,17 @@ func (g *guards) forbidEval(global *goja.Object) {
 		}
 		prototype := sample.(*goja.Object).Prototype()
 		f := refuse(name)
-		if err := f.DefineDataProperty("prototype", prototype, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE); err != nil {
-			panic(err)
-		}
-		if err := prototype.DefineDataProperty("constructor", f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
-			panic(err)
-		}
+		must(f.DefineDataProperty("prototype", prototype, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
+		must(prototype.DefineDataProperty("constructor", f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
 		if name == "Function" {
-			if err := global.DefineDataProperty(name, f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
-				panic(err)
-			}
+			must(global.DefineDataProperty(name, f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
 		}
 	}
 }
 
 func (g *guards) fail(constructor, message string) *goja.Object {
 	o, err := g.js.New(g.js.GlobalObject().Get(constructor), g.js.ToValue(message))
-	if err != nil {
-		panic(err)
-	}
+	must(err)
 	return o
 }
 
