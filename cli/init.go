@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -59,7 +60,7 @@ func templateNames() []string {
 // askTemplate lets the person choose; an empty line is the first.
 func askTemplate(p *process) (string, error) {
 	for _, t := range templates.All() {
-		p.term.note("  %-8s%s", p.term.err.paint(bold, t.Name), t.Summary)
+		p.term.note("  %s%s", p.term.err.paint(bold, fmt.Sprintf("%-8s", t.Name)), t.Summary)
 	}
 	p.term.print(p.term.err, "Template (hello): ")
 	line, err := bufio.NewReader(p.stdin).ReadString('\n')
