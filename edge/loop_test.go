@@ -222,23 +222,22 @@ func TestLoop_fault(t *testing.T) {
 	inData, inJob, carried, other := dial(t, s), dial(t, s), dial(t, s), dial(t, s)
 	inData.send("GET /fault HTTP/1.1\r\nHost: a\r\n\r\n")
 	inData.end()
+	breakNext := func() {
+		x := <-served
+		x.Loop().Post(func() {
+			x.s = nil
+			describe(x)
+		})
+	}
 	inJob.send(get)
-	x := <-served
-	x.Loop().Post(func() {
-		x.s = nil
-		describe(x)
-	})
+	breakNext()
 	inJob.end()
 	carried.moveToCarrier()
 	carried.send(get)
-	x = <-served
-	x.Loop().Post(func() {
-		x.s = nil
-		describe(x)
-	})
+	breakNext()
 	carried.end()
 	other.send(get)
-	x = <-served
+	x := <-served
 	x.Loop().Post(func() { describe(x) })
 	if r, _ := other.answer("GET"); r.StatusCode != 200 {
 		t.Errorf("got %d", r.StatusCode)
