@@ -35,6 +35,15 @@ func assembled(name string, files embed.FS, parts ...string) func() *goja.Progra
 	})
 }
 
+var streamClasses = []string{
+	"ByteLengthQueuingStrategy", "CountQueuingStrategy",
+	"ReadableStream", "ReadableStreamDefaultReader", "ReadableStreamBYOBReader", "ReadableStreamDefaultController",
+	"ReadableByteStreamController", "ReadableStreamBYOBRequest",
+	"WritableStream", "WritableStreamDefaultWriter", "WritableStreamDefaultController",
+	"TransformStream", "TransformStreamDefaultController",
+	"TextEncoderStream", "TextDecoderStream", "CompressionStream", "DecompressionStream",
+}
+
 // streamsKit holds the exports of the program in one VM: the constructors by name, and functions for Go.
 var streamsKit = conceal("fortuna.streams")
 
@@ -45,15 +54,17 @@ func init() {
 		must(err)
 		return exports.(*goja.Object)
 	}
-	for _, name := range []string{
-		"ByteLengthQueuingStrategy", "CountQueuingStrategy",
-		"ReadableStream", "ReadableStreamDefaultReader", "ReadableStreamBYOBReader", "ReadableStreamDefaultController",
-		"ReadableByteStreamController", "ReadableStreamBYOBRequest",
-		"WritableStream", "WritableStreamDefaultWriter", "WritableStreamDefaultController",
-		"TransformStream", "TransformStreamDefaultController",
-		"TextEncoderStream", "TextDecoderStream", "CompressionStream", "DecompressionStream",
-	} {
-		expose(name).scripted = func(r *Realm) *goja.Object { return r.streams().Get(name).(*goja.Object) }
+	for _, name := range streamClasses {
+		expose(name).scripted = func(r *Realm) *goja.Object {
+			first := r.built[streamsKit.index] == nil
+			c := r.streams().Get(name).(*goja.Object)
+			for _, other := range streamClasses {
+				if first && other != name {
+					r.VM.GlobalObject().Get(other) // one of them made all of them: let the global object show it
+				}
+			}
+			return c
+		}
 	}
 }
 

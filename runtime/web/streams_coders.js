@@ -43,6 +43,7 @@ const textDecoder = (decoder) => {
   const decode = decoder.decode.bind(decoder);
   return {
     transform(chunk, enqueue) {
+      if (chunk === undefined) throw new TypeError('TextDecoderStream: a chunk must be bytes, got undefined');
       const text = decode(chunk, { stream: true });
       if (text !== '') enqueue(text);
     },
