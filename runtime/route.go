@@ -7,31 +7,37 @@ import (
 )
 
 // A route earns its inline place. Running a handler on the event loop is two to three times faster than a hop to a
-// worker, but a slow one stalls every connection of its loop. So a route begins on the workers, moves to the loop when a
-// window of its turns was fast, and goes back at the first slow turn, each time for longer.
+// worker, but a slow one stalls every connection of its loop. So a route begins on the workers, moves to the loop when
+// the turns of a window were fast, and goes back when they are not, each time for longer.
+//
+// A turn may also look slow because its thread was preempted. That strikes at random, so a few slow turns in a window say
+// nothing, and only one that would hurt by itself sends a route back at once.
 const (
-	inlineWindow     = 32                     // turns in a row that must be fast
-	inlineTurnMax    = 200 * time.Microsecond // what fast means on a worker, where a turn may be preempted
-	inlineTurnLimit  = time.Millisecond       // a turn over this on the loop sends the route back
+	inlineWindow     = 32                     // turns that are judged together
+	inlineSlowMax    = 3                      // of them may be slow, for the window to count as fast
+	inlineTurn       = 200 * time.Microsecond // what fast means on a worker
+	inlineTurnLimit  = time.Millisecond       // what slow means on the loop
+	inlineTurnMax    = 5 * time.Millisecond   // one turn over this sends the route back
 	penaltyFirst     = 100 * time.Millisecond
-	penaltyMax       = time.Minute
-	penaltyForgiven  = 10 * time.Second     // on the loop without a slow turn: the next penalty is the first again
-	slowTurn         = 5 * time.Millisecond // routes with such turns share a lane of their own
-	slowLaneForgiven = inlineWindow         // turns under it in a row, to leave that lane
+	penaltyMax       = 10 * time.Second
+	penaltyForgiven  = 10 * time.Second      // on the loop: the next penalty is the first again
+	slowTurn         = 10 * time.Millisecond // routes with such turns share a lane of their own
+	slowLaneForgiven = inlineWindow          // turns under it in a row, to leave that lane
 )
 
 // route is what is known of one route's turns. It is shared by all VMs.
 type route struct {
 	inline  atomic.Bool
 	slow    atomic.Bool
-	fast    atomic.Int32 // fast turns in a row
+	turns   atomic.Int32 // in this window
+	slows   atomic.Int32 // slow ones among them
 	quick   atomic.Int32 // turns under slowTurn in a row
 	until   atomic.Int64 // not inline before this point of the process clock
 	since   atomic.Int64 // inline since
 	penalty atomic.Int64 // the next one, in nanoseconds
 }
 
-// observe learns from one turn.
+// observe learns from one turn. Loops and workers may race here; a turn counted twice or lost does not matter.
 func (r *route) observe(spent time.Duration) {
 	if spent >= slowTurn {
 		r.slow.Store(true)
@@ -39,17 +45,24 @@ func (r *route) observe(spent time.Duration) {
 	} else if r.slow.Load() && r.quick.Add(1) >= slowLaneForgiven {
 		r.slow.Store(false)
 	}
-	if r.inline.Load() {
-		if spent > inlineTurnLimit {
-			r.demote()
-		}
+	inline := r.inline.Load()
+	if inline && spent > inlineTurnMax {
+		r.demote()
 		return
 	}
-	if spent > inlineTurnMax {
-		r.fast.Store(0)
+	if inline && spent > inlineTurnLimit || !inline && spent > inlineTurn {
+		r.slows.Add(1)
+	}
+	if r.turns.Add(1) < inlineWindow {
 		return
 	}
-	if r.fast.Add(1) >= inlineWindow {
+	fast := r.slows.Load() <= inlineSlowMax
+	r.turns.Store(0)
+	r.slows.Store(0)
+	switch {
+	case inline && !fast:
+		r.demote()
+	case !inline && fast:
 		if t := now(); t >= r.until.Load() {
 			r.since.Store(t)
 			r.inline.Store(true)
@@ -65,7 +78,8 @@ func (r *route) demote() {
 	}
 	r.until.Store(t + int64(penalty))
 	r.penalty.Store(int64(min(2*penalty, penaltyMax)))
-	r.fast.Store(0)
+	r.turns.Store(0)
+	r.slows.Store(0)
 	r.inline.Store(false)
 }
 

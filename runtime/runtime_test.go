@@ -405,25 +405,43 @@ func TestServe_manyAtOnceStayApart(t *testing.T) {
 
 func TestRoute_earnsAndLosesItsPlace(t *testing.T) {
 	var r route
-	for range inlineWindow - 1 {
-		r.observe(inlineTurnMax / 2)
+	window := func(slows int, slow, fast time.Duration) {
+		for i := range inlineWindow {
+			if i < slows {
+				r.observe(slow)
+			} else {
+				r.observe(fast)
+			}
+		}
 	}
+	window(inlineSlowMax+1, 2*inlineTurn, inlineTurn/2)
 	if r.inline.Load() {
-		t.Fatal("inline too early")
+		t.Fatal("inline after a window with too many slow turns")
 	}
-	r.observe(inlineTurnMax / 2)
+	window(inlineSlowMax, 2*inlineTurn, inlineTurn/2)
 	if !r.inline.Load() {
 		t.Fatal("not inline after a fast window")
 	}
-	r.observe(2 * inlineTurnLimit)
+	window(inlineSlowMax, 2*inlineTurnLimit, inlineTurn/2)
+	if !r.inline.Load() {
+		t.Fatal("a few slow turns, as preemption makes them, sent it back")
+	}
+	window(inlineSlowMax+1, 2*inlineTurnLimit, inlineTurn/2)
 	if r.inline.Load() || r.penalty.Load() != int64(2*penaltyFirst) {
-		t.Fatalf("after a slow turn: inline %v, next penalty %v", r.inline.Load(), time.Duration(r.penalty.Load()))
+		t.Fatalf("after a slow window: inline %v, next penalty %v", r.inline.Load(), time.Duration(r.penalty.Load()))
 	}
-	for range inlineWindow {
-		r.observe(0)
-	}
+	window(0, 0, 0)
 	if r.inline.Load() {
 		t.Fatal("inline during its penalty")
+	}
+	r.until.Store(0)
+	window(0, 0, 0)
+	if !r.inline.Load() {
+		t.Fatal("not inline after its penalty")
+	}
+	r.observe(2 * inlineTurnMax)
+	if r.inline.Load() || r.penalty.Load() != int64(4*penaltyFirst) {
+		t.Fatalf("after one turn that hurts: inline %v, next penalty %v", r.inline.Load(), time.Duration(r.penalty.Load()))
 	}
 	r.observe(2 * slowTurn)
 	if !r.slow.Load() {
