@@ -63,6 +63,9 @@ func TestUnmentioned(t *testing.T) {
 	if got := Unmentioned(`export default (q) => new Response("hi")`); got != all {
 		t.Errorf("a plain handler is thought to mention %b", all&^got)
 	}
+	if got := Unmentioned(`h.get("transfer-encoding"); escapeHtml(s); try { f() } catch {}`); got != all {
+		t.Errorf("look-alikes are thought to mention %b", all&^got)
+	}
 	for i, source := range []string{
 		`Symbol.dispose`, `Object.groupBy(a)`, `Promise.withResolvers()`, `Array["fromAsync"](a)`, `s.toWellFormed()`, `RegExp.escape(s)`,
 		`Error.captureStackTrace(e)`, `b.transfer()`, `Math.sumPrecise(a)`, `Uint8Array.from(s)`, `d.toLocaleDateString()`, `m.values().map(f)`,

@@ -135,17 +135,13 @@ const sizeOf = ({ size }) => (size === undefined ? one : (chunk) => +apply(size,
 // native gives a class the look of a platform interface: enumerable members and a class string.
 const native = (constructor, tag = constructor.name) => {
   const { prototype } = constructor;
-  for (const o of [constructor, prototype]) {
-    for (const name of Object.getOwnPropertyNames(o)) {
-      const p = Object.getOwnPropertyDescriptor(o, name);
-      if (p.configurable && name !== 'constructor' && name !== 'name' && name !== 'length') {
-        p.enumerable = true;
-        Object.defineProperty(o, name, p);
-      }
-    }
+  const names = Object.getOwnPropertyNames(prototype);
+  for (let i = 0; i < names.length; i++) {
+    if (names[i] !== 'constructor') Object.defineProperty(prototype, names[i], enumerable);
   }
   Object.defineProperty(prototype, Symbol.toStringTag, { value: tag, configurable: true });
 };
+const enumerable = { enumerable: true };
 
 // Buffers. The getters are the originals, so that a look-alike cannot pass for a view.
 
@@ -162,28 +158,28 @@ const typed = {
   length: getter(TypedArray.prototype, 'length'),
   name: getter(TypedArray.prototype, Symbol.toStringTag),
 };
-const data = {
+
+// What streams rarely meet is looked up when they do: goja makes a constructor when it is first mentioned.
+let data;
+const dataGetters = () => ({
   buffer: getter(DataView.prototype, 'buffer'),
   byteOffset: getter(DataView.prototype, 'byteOffset'),
   byteLength: getter(DataView.prototype, 'byteLength'),
-};
-const viewConstructors = {
-  __proto__: null,
-  Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array,
-  Float32Array, Float64Array, BigInt64Array, BigUint64Array,
-};
+});
+const constructors = { __proto__: null, Uint8Array };
 
 // viewOf takes an ArrayBufferView apart; a DataView has elements of one byte.
 const viewOf = (what, v) => {
   if (!isView(v)) throw new TypeError(`${what} must be an ArrayBufferView (a Uint8Array, say), got ${host.kind(v)}`);
   const name = typed.name(v);
   if (name === undefined) {
+    data ??= dataGetters();
     const buffer = data.buffer(v);
     if (host.detached(buffer)) return { buffer, byteOffset: 0, byteLength: 0, length: 0, elementSize: 1, constructor: DataView };
     const byteLength = data.byteLength(v);
     return { buffer, byteOffset: data.byteOffset(v), byteLength, length: byteLength, elementSize: 1, constructor: DataView };
   }
-  const constructor = viewConstructors[name];
+  const constructor = (constructors[name] ??= globalThis[name]);
   return {
     buffer: typed.buffer(v), byteOffset: typed.byteOffset(v), byteLength: typed.byteLength(v), length: typed.length(v),
     elementSize: constructor.BYTES_PER_ELEMENT, constructor,

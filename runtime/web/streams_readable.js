@@ -193,6 +193,7 @@ class ReadableStream {
   }
 }
 native(ReadableStream);
+Object.defineProperty(ReadableStream, 'from', enumerable);
 Object.defineProperty(ReadableStream.prototype, Symbol.asyncIterator, {
   value: ReadableStream.prototype.values, writable: true, configurable: true,
 });

@@ -163,8 +163,7 @@ func TestStreams_areNotThereUnlessMentioned(t *testing.T) {
 func BenchmarkStreams_firstMention(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		r, _ := newTestRealm(b)
-		r.streams()
+		New(goja.New(), &testHost{t: b}, Options{Unmentioned: Unmentioned("")}).streams()
 	}
 }
 
