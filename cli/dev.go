@@ -1,21 +1,13 @@
 package cli
 
 import (
-	"errors"
-	"fmt"
-	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/fortunadws/fortuna/edge"
 )
 
 func devCommand() *cli.Command {
@@ -80,12 +72,6 @@ type devOptions struct {
 	open      bool
 }
 
-// defaults of fortuna.toml's [dev].
-const (
-	devPort = 8787
-	devHost = "127.0.0.1"
-)
-
 // drainDeadline is how long requests in flight may take to finish after Ctrl-C, which must end the process within 2 s.
 const drainDeadline = 1500 * time.Millisecond
 
@@ -102,10 +88,10 @@ func dev(p *process, o devOptions) error {
 	if err != nil {
 		return err
 	}
-	url := "http://" + server.Addr().String()
+	url := w.door.url(server.Addr())
 
-	w.build()
 	w.greet()
+	w.build()
 	p.term.result("%s %s", p.term.out.paint(bold, "Ready on"), p.term.out.paint(cyan, url))
 	if o.readyFile != "" {
 		if err := writeReadyFile(absolute(p.dir, o.readyFile), url); err != nil {
@@ -129,86 +115,6 @@ func dev(p *process, o devOptions) error {
 			return errInterrupted
 		}
 	}
-}
-
-// listen begins to serve w's front.
-func (w *workshop) listen() (*edge.Server, error) {
-	host, port := w.address()
-	_, limits, err := w.project.config.limits()
-	if err != nil {
-		return nil, err
-	}
-	var access func(edge.Record)
-	if w.options.level <= slices.Index(levels, "info") {
-		access = func(r edge.Record) {
-			if r.Request.Path != versionPath {
-				w.process.term.access(r)
-			}
-		}
-	}
-	server, err := edge.Listen(edge.Config{
-		Addr:    net.JoinHostPort(host, strconv.Itoa(port)),
-		Loops:   w.loops,
-		Handler: w.front,
-		Limits:  limits,
-		Access:  access,
-		Log:     slog.New(slog.NewTextHandler(streamWriter{w.process.term, w.process.term.err}, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		what := fmt.Sprintf("port %d is in use", port)
-		if holder := portHolder(port); holder != "" {
-			what += " by " + holder
-		}
-		return nil, refused(w.command("--port", strconv.Itoa(freePort(host, port))), "%s", what)
-	case errors.Is(err, syscall.EACCES):
-		return nil, refused(w.command("--port", strconv.Itoa(devPort)), "port %d is reserved: only root may listen on it", port)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, refused(w.command("--host", devHost), "%q is not an address of this machine", host)
-	case err != nil:
-		return nil, refused("", "%v", err)
-	}
-	return server, nil
-}
-
-// address is where to listen: the command line wins over fortuna.toml.
-func (w *workshop) address() (host string, port int) {
-	host, port = devHost, devPort
-	c := w.project.config
-	if c.Dev.Host != "" {
-		host = c.Dev.Host
-	}
-	if c.Dev.Port != nil {
-		port = *c.Dev.Port
-	}
-	if w.options.host != "" {
-		host = w.options.host
-	}
-	if w.options.port != nil {
-		port = *w.options.port
-	}
-	return host, port
-}
-
-// command is this dev command with other flags.
-func (w *workshop) command(flags ...string) string {
-	words := []string{"fortuna", "dev"}
-	if w.options.path != "" {
-		words = append(words, w.options.path)
-	}
-	return strings.Join(append(words, flags...), " ")
-}
-
-// freePort is a port near port that nobody listens on now.
-func freePort(host string, port int) int {
-	for next := port + 1; next < port+20 && next <= 65535; next++ {
-		if l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(next))); err == nil {
-			if err := l.Close(); err == nil {
-				return next
-			}
-		}
-	}
-	return 0 // which takes any
 }
 
 // writeReadyFile tells a script the address. The file appears whole.

@@ -34,7 +34,7 @@ type workshop struct {
 	code    *runtime.Runtime
 	running string   // hash of the bundle that code runs; "" when none
 	inputs  []string // the files of the last build
-	routes  []string
+	door    door     // as it was opened
 }
 
 func newWorkshop(p *process, o devOptions) *workshop {
@@ -143,10 +143,13 @@ func (w *workshop) change(files []string) {
 	if broken != nil {
 		w.watch(true) // before the build: what appears while it runs is then told
 	}
-	if slices.ContainsFunc(files, func(f string) bool { return f == "" || slices.Contains(w.project.files(), f) }) || !isFile(filepath.Join(w.project.root, w.project.entry)) {
+	if w.reconfigures(files) {
 		if err := w.configure(); err != nil {
 			w.fail(configFault(err))
 			return
+		}
+		if d, err := w.newDoor(); err == nil && d != w.door {
+			w.process.term.note("Start fortuna dev again to listen as %s says now.", configFile)
 		}
 	}
 	before := w.front.version.Load()
@@ -154,6 +157,22 @@ func (w *workshop) change(files []string) {
 	if _, broken := w.front.now(); broken == nil && w.front.version.Load() != before {
 		w.process.term.note("%s in %s", w.process.term.err.paint(green, "Reloaded"), milliseconds(time.Since(begun)))
 	}
+}
+
+// files are those that change what the code is served with.
+func (w *workshop) files() []string {
+	files := w.project.files()
+	if w.options.envFile != "" {
+		files = append(files, absolute(w.process.dir, w.options.envFile))
+	}
+	return files
+}
+
+// reconfigures reports whether a change of files, "" being one that was lost, is more than one of the code.
+func (w *workshop) reconfigures(files []string) bool {
+	known := append(w.files(), "")
+	return slices.ContainsFunc(files, func(f string) bool { return slices.Contains(known, f) }) ||
+		!isFile(filepath.Join(w.project.root, w.project.entry))
 }
 
 // build makes a bundle of the files as they are and deploys it. When that fails, what ran before runs on.
@@ -176,12 +195,11 @@ func (w *workshop) build() {
 	for _, m := range b.Warnings {
 		w.process.term.warn(w.process.term.err.printable(m.String()))
 	}
-	deployed, err := w.code.Deploy(b)
-	if err != nil {
+	if _, err := w.code.Deploy(b); err != nil {
 		w.fail(runFault(err))
 		return
 	}
-	w.running, w.routes = b.Hash, deployed.Routes
+	w.running = b.Hash
 	if before := w.front.run(w.code); before != nil && before != w.code {
 		retire(before)
 	}
@@ -201,7 +219,7 @@ func (w *workshop) fail(why *fault) {
 
 // watch follows the files the code is made of; with broken also any that may appear.
 func (w *workshop) watch(broken bool) {
-	files := append(w.project.files(), filepath.Join(w.project.root, w.project.entry))
+	files := append(w.files(), filepath.Join(w.project.root, w.project.entry))
 	for _, f := range w.inputs {
 		if !strings.Contains(filepath.ToSlash(f), "/node_modules/") {
 			files = append(files, f)
