@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"runtime"
 	"testing"
+	"time"
 )
 
 // gather is JavaScript for all bytes of a stream.
@@ -73,4 +75,19 @@ func TestTextStreams(t *testing.T) {
 		{gather + `await through(new TextDecoderStream('utf-8', { fatal: true }), new Uint8Array([0xff]))`, "throws TypeError..."},
 		{`return new TextEncoderStream().encoding`, "utf-8"},
 	})
+}
+
+func TestDecompression_forgottenStreamsLeaveNothing(t *testing.T) {
+	r, h := newTestRealm(t)
+	before := runtime.NumGoroutine()
+	evalIn(t, r, h, `for (let i = 0; i < 100; i++) new DecompressionStream('gzip').writable.getWriter().write(new Uint8Array([31])); return 1`)
+	deadline := time.Now().Add(10 * time.Second)
+	for runtime.NumGoroutine() > before+10 {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+		}
+		runtime.GC()
+		runtime.Gosched()
+	}
+	runtime.KeepAlive(r)
 }
