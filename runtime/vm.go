@@ -23,8 +23,9 @@ type vm struct {
 	env   goja.Value
 	lease *lease
 
-	post func(job func()) // runs job on the owner's goroutine; from anywhere
-	loop exchange.Loop    // the event loop that owns the VM; nil for a worker's
+	post  func(job func()) // runs job on the owner's goroutine; from anywhere
+	loop  exchange.Loop    // the event loop that owns the VM; nil for a worker's
+	clock func() int64     // measures turns, in nanoseconds: wall time, or the thread's CPU time on a worker
 
 	loading  bool
 	busy     bool        // a turn runs
@@ -46,7 +47,7 @@ func (p *panicked) Error() string { return fmt.Sprint(p.value) }
 
 // newVM makes a VM and loads the bundle into it. It may run on any goroutine, before the VM has an owner.
 func newVM(d *Deployment) (*vm, error) {
-	v := &vm{js: goja.New(), dep: d}
+	v := &vm{js: goja.New(), dep: d, clock: now}
 	v.js.SetMaxCallStackSize(d.rt.cfg.Limits.CallStackMax)
 	v.realm = web.New(v.js, v, web.Options{Egress: d.rt.cfg.Egress})
 	v.js.SetPromiseRejectionTracker(v.track)
@@ -124,7 +125,8 @@ func (v *vm) turn(inv *invocation, f func() error) (err error) {
 		budget = v.dep.rt.cfg.Limits.CPU - inv.spent
 	}
 	v.current, v.busy = inv, true
-	start := v.dep.rt.watchdog.begin(v.lease, budget)
+	v.dep.rt.watchdog.begin(v.lease, budget)
+	start := v.clock()
 	defer func() {
 		if p := recover(); p != nil {
 			err = &panicked{p, string(debug.Stack())}
@@ -134,7 +136,7 @@ func (v *vm) turn(inv *invocation, f func() error) (err error) {
 			v.js.ClearInterrupt()
 			v.retired = true
 		}
-		spent := time.Duration(now() - start)
+		spent := time.Duration(v.clock() - start)
 		v.current, v.busy = nil, false
 		if err != nil {
 			var deep *goja.StackOverflowError

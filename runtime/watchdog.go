@@ -66,14 +66,12 @@ func (w *watchdog) forget(l *lease) {
 	w.mu.Unlock()
 }
 
-// begin starts a turn that may run for budget. It returns when the turn began.
-func (w *watchdog) begin(l *lease, budget time.Duration) int64 {
-	start := now()
-	l.deadline.Store(start + int64(max(budget, time.Millisecond)))
+// begin starts a turn that may run for budget.
+func (w *watchdog) begin(l *lease, budget time.Duration) {
+	l.deadline.Store(now() + int64(max(budget, time.Millisecond)))
 	if w.asleep.Load() && w.asleep.CompareAndSwap(true, false) {
 		w.wake <- struct{}{}
 	}
-	return start
 }
 
 // end ends the turn. It reports whether the watchdog has interrupted it: the caller must then clear the interrupt, so

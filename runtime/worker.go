@@ -54,7 +54,7 @@ type worker struct {
 
 // own makes v this worker's VM.
 func (w *worker) own(v *vm) {
-	v.post = w.jobs.post
+	v.post, v.clock = w.jobs.post, threadCPU
 	w.vm = v
 }
 
