@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// The other route is loaded well below what the server can do, so that its p99 shows what the loop does to it and not
+// the queue it makes itself.
+const (
+	isolationConnections = 16
+	isolationPause       = 5 * time.Millisecond
+)
+
+// isolation loads one route in windows that alternate between a quiet server and one whose other route never returns.
+// The server may use every core, as it does by default.
+func isolation(ctx context.Context, b *bench) ([]figure, error) {
+	s, err := b.startProbe(ctx, "isolation", "probe.js", "")
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	w := &workload{name: "isolation", path: "/", want: "ok", media: "text/plain"}
+	if err := s.check(ctx, w); err != nil {
+		return nil, err
+	}
+	script, err := b.script(w, isolationPause)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := b.press(ctx, s.url("/"), script, isolationConnections); err != nil { // warms up
+		return nil, err
+	}
+	var quiet, spinning, ratios []float64
+	stopped := 0
+	for round := range b.rounds {
+		alone, err := b.press(ctx, s.url("/"), script, isolationConnections)
+		if err != nil {
+			return nil, err
+		}
+		n, beside, err := b.pressBesideSpin(ctx, s, script)
+		if err != nil {
+			return nil, err
+		}
+		stopped += n
+		quiet = append(quiet, milliseconds(alone.p99))
+		spinning = append(spinning, milliseconds(beside.p99))
+		ratios = append(ratios, float64(beside.p99)/float64(alone.p99))
+		b.say("isolation %d/%d p99 %v quiet, %v beside %d stopped loops", round+1, b.rounds, alone.p99, beside.p99, n)
+	}
+	if err := s.alive(); err != nil {
+		return nil, err
+	}
+	return []figure{
+		{Name: "p99 beside the loop / quiet", Value: spreadOf(ratios).Median, Goal: 1.5},
+		{Name: "p99 quiet", Value: spreadOf(quiet).Median, Unit: "ms"},
+		{Name: "p99 beside the loop", Value: spreadOf(spinning).Median, Unit: "ms"},
+		{Name: "loops stopped, by one process", Value: float64(stopped)},
+	}, nil
+}
+
+// pressBesideSpin loads the good route while one client asks for the endless one without pause, and counts how often
+// that was stopped.
+func (b *bench) pressBesideSpin(ctx context.Context, s *server, script string) (stopped int, l load, err error) {
+	spinCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	var wg sync.WaitGroup
+	var spinErr error
+	wg.Go(func() {
+		transport := &http.Transport{}
+		defer transport.CloseIdleConnections()
+		for spinCtx.Err() == nil {
+			status, err := get(spinCtx, transport, s.url("/spin"))
+			switch {
+			case spinCtx.Err() != nil:
+			case err != nil:
+				spinErr = err
+				return
+			case status == http.StatusOK:
+				spinErr = fmt.Errorf("an endless loop was answered with 200")
+				return
+			default:
+				stopped++
+			}
+		}
+	})
+	l, err = b.press(ctx, s.url("/"), script, isolationConnections)
+	stop()
+	wg.Wait()
+	if err == nil {
+		err = spinErr
+	}
+	if err == nil && stopped == 0 {
+		err = fmt.Errorf("no endless loop was stopped within %v", b.window)
+	}
+	return stopped, l, err
+}
+
+// get asks for url and reads the answer to its end.
+func get(ctx context.Context, transport *http.Transport, url string) (status int, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := transport.RoundTrip(r)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	_, err = io.Copy(io.Discard, answer.Body)
+	return answer.StatusCode, err
+}

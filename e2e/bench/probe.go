@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// probe measures something of fortuna that has no peer beside it.
+type probe struct {
+	name    string
+	about   string
+	measure func(context.Context, *bench) ([]figure, error)
+}
+
+var probes = []probe{
+	{"isolation", "an endless loop on one route must not slow another", isolation},
+	{"slowreader", "a reader that stalls in 32 MiB and sends one more byte must not cost CPU", slowReader},
+	{"dials", "a thousand connections at 256 file descriptors must not end the server", dials},
+	{"await2ms", "64 clients on a handler that awaits 2 ms", await},
+	{"idle", "what waiting costs", idle},
+}
+
+func probeNames() []string {
+	var names []string
+	for _, p := range probes {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// figure is one measured number.
+type figure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+	Goal  float64 `json:"goal,omitempty"` // Value is to be at most this; 0 is no goal
+}
+
+// probeReport is what a probe has found.
+type probeReport struct {
+	Name    string   `json:"name"`
+	About   string   `json:"about"`
+	Figures []figure `json:"figures"`
+}
+
+func (p probeReport) print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "\n%s: %s\n", p.Name, p.About)
+	for _, f := range p.Figures {
+		goal := ""
+		switch {
+		case f.Goal > 0 && f.Value <= f.Goal:
+			goal = fmt.Sprintf("met: at most %g", f.Goal)
+		case f.Goal > 0:
+			goal = fmt.Sprintf("MISSED: at most %g", f.Goal)
+		}
+		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %s\t%.4g %s\t%s", f.Name, f.Value, f.Unit, goal), "\t"))
+	}
+	return w.Flush()
+}
+
+// fortunaPeer is fortuna as a peer.
+func fortunaPeer() peer {
+	return peers[slices.IndexFunc(peers, func(p peer) bool { return p.name == "fortuna" })]
+}
+
+// startProbe starts fortuna with an app of apps that needs no bundling, on cpu, or on all when that is empty.
+func (b *bench) startProbe(ctx context.Context, name, source, cpu string, before ...string) (*server, error) {
+	text, err := apps.ReadFile("apps/" + source)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := b.site(filepath.Join("probe", name), text)
+	if err != nil {
+		return nil, err
+	}
+	return b.start(ctx, fortunaPeer(), dir, cpu, before...)
+}
