@@ -14,8 +14,9 @@ import (
 
 // Deployment is a bundle that serves: its routes, its VMs and its executors. VMs are never shared between deployments.
 type Deployment struct {
-	rt     *Runtime
-	bundle *bundle.Bundle
+	rt       *Runtime
+	bundle   *bundle.Bundle
+	platform web.Options // of every VM
 
 	router   *router.Router[*target] // nil without declarative routes
 	patterns []string                // of the router
@@ -45,6 +46,9 @@ type seat struct {
 // newDeployment loads a bundle in a first VM and builds what serves it.
 func newDeployment(rt *Runtime, b *bundle.Bundle) (*Deployment, error) {
 	d := &Deployment{rt: rt, bundle: b, seats: make([]seat, rt.cfg.Loops)}
+	d.platform = web.Options{
+		Egress: rt.cfg.Egress, FetchResponseBytes: int64(rt.cfg.Limits.FetchBytesMax), Unmentioned: web.Unmentioned(b.Code),
+	}
 	first, err := newVM(d)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/fortunadws/fortuna/runtime/web"
 )
 
 // Limits bound what code may use. Start from DefaultLimits. Every field is a row of Table, where its config key, unit
@@ -17,6 +19,7 @@ type Limits struct {
 	OperationsMax int
 	InflightMax   int
 	QueueMax      int
+	FetchBytesMax int
 }
 
 // DefaultLimits are the limits of an app that sets none.
@@ -30,6 +33,7 @@ func DefaultLimits() Limits {
 		OperationsMax: 1000,
 		InflightMax:   1000,
 		QueueMax:      1000,
+		FetchBytesMax: web.FetchResponseBytes,
 	}
 }
 
@@ -60,6 +64,8 @@ var limitFields = []struct {
 		count: func(l *Limits) *int { return &l.InflightMax }},
 	{key: "queue_max", unit: "requests", reason: "requests that wait for a VM before more are answered 503",
 		count: func(l *Limits) *int { return &l.QueueMax }},
+	{key: "fetch_response_bytes", unit: "bytes", reason: "body of a response to fetch: it is held in memory when code reads it whole",
+		count: func(l *Limits) *int { return &l.FetchBytesMax }},
 }
 
 // Table lists every limit.

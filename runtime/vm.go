@@ -49,7 +49,7 @@ func (p *panicked) Error() string { return fmt.Sprint(p.value) }
 func newVM(d *Deployment) (*vm, error) {
 	v := &vm{js: goja.New(), dep: d, clock: now}
 	v.js.SetMaxCallStackSize(d.rt.cfg.Limits.CallStackMax)
-	v.realm = web.New(v.js, v, web.Options{Egress: d.rt.cfg.Egress})
+	v.realm = web.New(v.js, v, d.platform)
 	v.js.SetPromiseRejectionTracker(v.track)
 	guard(v.js)
 	v.lease = d.rt.watchdog.lease(func() { v.js.Interrupt(errSpent) })
