@@ -80,7 +80,10 @@ func TestGuard_leavesTheRestAlone(t *testing.T) {
 
 func BenchmarkNewVM(b *testing.B) {
 	rt := New(Config{})
-	d := &Deployment{rt: rt, bundle: build(b, `export default () => new Response()`)}
+	if _, err := rt.Deploy(build(b, `export default () => new Response()`)); err != nil {
+		b.Fatal(err)
+	}
+	d := rt.current.Load()
 	b.ReportAllocs()
 	for b.Loop() {
 		v, err := newVM(d)
