@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -83,36 +85,50 @@ func dev(p *process, o devOptions) error {
 	if err := w.open(); err != nil {
 		return err
 	}
-	defer w.close()
 	server, err := w.listen()
 	if err != nil {
-		return err
+		return errors.Join(err, w.close())
 	}
-	url := w.door.url(server.Addr())
+	// On a goroutine of its own, so that Ctrl-C never waits for a build.
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- w.work(ctx, w.door.url(server.Addr())) }()
+	select {
+	case err := <-ended:
+		return errors.Join(err, server.Close())
+	case sig := <-signals:
+		w.drain(server, signals)
+		if sig == syscall.SIGTERM {
+			return nil
+		}
+		return errInterrupted
+	}
+}
 
+// work builds the code, says when it is ready, and builds it again after each change until ctx ends. It closes w.
+func (w *workshop) work(ctx context.Context, url string) (err error) {
+	defer func() { err = errors.Join(err, w.close()) }()
+	t := w.process.term
 	w.greet()
 	w.build()
-	p.term.result("%s %s", p.term.out.paint(bold, "Ready on"), p.term.out.paint(cyan, url))
-	if o.readyFile != "" {
-		if err := writeReadyFile(absolute(p.dir, o.readyFile), url); err != nil {
+	t.result("%s %s", t.out.paint(bold, "Ready on"), t.out.paint(cyan, url))
+	if file := w.options.readyFile; file != "" {
+		if err := writeReadyFile(absolute(w.process.dir, file), url); err != nil {
 			return err
 		}
 	}
-	if o.open || w.project.config.Dev.Open {
+	if w.options.open || w.project.config.Dev.Open {
 		if err := openBrowser(url); err != nil {
-			p.term.warn(err.Error())
+			t.warn(err.Error())
 		}
 	}
 	for {
 		select {
 		case changed := <-w.watcher.changes:
 			w.change(changed)
-		case sig := <-signals:
-			w.drain(server, signals)
-			if sig == syscall.SIGTERM {
-				return nil
-			}
-			return errInterrupted
+		case <-ctx.Done():
+			return nil
 		}
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/fortunadws/fortuna/runtime/web"
 )
 
-// workshop turns the project on disk into the code that front serves, again and again. It belongs to one goroutine;
-// what it gives to front serves from many.
+// workshop turns the project on disk into the code that front serves, again and again. It belongs to one goroutine,
+// but for drain; what it gives to front serves from many.
 type workshop struct {
 	process *process
 	options devOptions
@@ -30,7 +30,7 @@ type workshop struct {
 
 	project *project        // as last read without an error
 	vars    []variable      // of the project and the command line
-	builder *bundle.Builder // of the project; nil when its entry cannot be opened
+	builder *bundle.Builder // of the project
 	code    *runtime.Runtime
 	running string   // hash of the bundle that code runs; "" when none
 	inputs  []string // the files of the last build
@@ -41,14 +41,14 @@ func newWorkshop(p *process, o devOptions) *workshop {
 	return &workshop{process: p, options: o, front: &front{}, loops: goruntime.GOMAXPROCS(0)}
 }
 
-// open reads the project. Close the workshop when there was no error.
+// open reads the project. Close the workshop unless there was an error.
 func (w *workshop) open() error {
 	if err := w.configure(); err != nil {
 		return err
 	}
 	var err error
 	if w.watcher, err = newWatcher(); err != nil {
-		w.close()
+		w.builder.Close()
 		return failed("", "watch files: %v", err)
 	}
 	return nil
@@ -292,11 +292,7 @@ func (w *workshop) drain(server *edge.Server, signals <-chan os.Signal) {
 }
 
 // close frees what open took.
-func (w *workshop) close() {
-	if w.watcher != nil {
-		_ = w.watcher.Close() // nothing is lost
-	}
-	if w.builder != nil {
-		w.builder.Close()
-	}
+func (w *workshop) close() error {
+	w.builder.Close()
+	return w.watcher.Close()
 }
