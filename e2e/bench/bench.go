@@ -28,11 +28,12 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	interrupted := ctx.Err() != nil
+	stop()
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
-	case ctx.Err() != nil: // everything is stopped and removed
+	case interrupted: // everything is stopped and removed
 		os.Exit(130)
 	default:
 		fmt.Fprintf(os.Stderr, "bench: error: %v\n", err)

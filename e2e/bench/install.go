@@ -54,7 +54,9 @@ func (b *bench) install(ctx context.Context) (*toolbox, error) {
 		"DENO_NO_UPDATE_CHECK=1", "DO_NOT_TRACK=1")
 	needs := []string{"wrk"}
 	for _, w := range b.workloads {
-		needs = append(needs, "esbuild")
+		if w.imports {
+			needs = append(needs, "esbuild")
+		}
 		for _, p := range b.peers(w) {
 			needs = append(needs, p.needs...)
 		}
@@ -93,6 +95,9 @@ func (b *bench) install(ctx context.Context) (*toolbox, error) {
 
 // installNpm installs npmPackages unless they are there.
 func (b *bench) installNpm(ctx context.Context) error {
+	if _, err := exec.LookPath("npm"); err != nil {
+		return fmt.Errorf("%w: install npm, or choose -workloads hello -servers fortuna,node,nginx,nginx+njs", err)
+	}
 	dir := filepath.Join(b.cache, "npm")
 	installed := filepath.Join(dir, "installed.json")
 	if have, err := os.ReadFile(installed); err == nil && string(have) == npmPackages {

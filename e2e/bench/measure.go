@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -86,25 +87,35 @@ func (b *bench) measure(ctx context.Context, w *workload) ([]row, error) {
 	return rows, nil
 }
 
-// sample loads s once.
+// stallsMax is how often in a row a server may answer nothing in a whole window before that is its fault and not that
+// of a machine which was doing something else.
+const stallsMax = 2
+
+// sample loads s for one window.
 func (b *bench) sample(ctx context.Context, s *server, w *workload, script string) (sample, error) {
-	before, err := s.cpu()
-	if err != nil {
-		return sample{}, err
+	for stalls := 0; ; stalls++ {
+		before, err := s.cpu()
+		if err != nil {
+			return sample{}, err
+		}
+		l, err := b.press(ctx, s.url(w.path), script, b.connections)
+		if errors.Is(err, errStalled) && stalls < stallsMax {
+			b.say("%s %s: %v in %v, trying again", w.name, s.name, err, b.window)
+			continue
+		}
+		if err != nil {
+			return sample{}, err
+		}
+		after, err := s.cpu()
+		return sample{load: l, cpu: float64(after-before) / float64(time.Microsecond) / float64(l.requests)}, err
 	}
-	l, err := b.press(ctx, s.url(w.path), script, b.connections)
-	if err != nil {
-		return sample{}, err
-	}
-	after, err := s.cpu()
-	return sample{load: l, cpu: float64(after-before) / float64(time.Microsecond) / float64(l.requests)}, err
 }
 
-// bundle makes one module of w's app and its packages, the same for every server.
+// bundle gives w's app and its packages as one module, the same for every server.
 func (b *bench) bundle(ctx context.Context, w *workload) ([]byte, error) {
 	source, err := apps.ReadFile("apps/" + w.source)
-	if err != nil {
-		return nil, err
+	if err != nil || !w.imports {
+		return source, err
 	}
 	dir, err := b.site(filepath.Join(w.name, "source"), source)
 	if err != nil {

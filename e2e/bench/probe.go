@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -18,10 +20,10 @@ type probe struct {
 }
 
 var probes = []probe{
-	{"isolation", "an endless loop on one route must not slow another", isolation},
+	{"isolation", "an endless loop on one route must not slow another; server on every core, 16 connections that pause 5 ms", isolation},
 	{"slowreader", "a reader that stalls in 32 MiB and sends one more byte must not cost CPU", slowReader},
 	{"dials", "a thousand connections at 256 file descriptors must not end the server", dials},
-	{"await2ms", "64 clients on a handler that awaits 2 ms", await},
+	{"await2ms", "many clients on a handler that awaits 2 ms; server on every core", await},
 	{"idle", "what waiting costs", idle},
 }
 
@@ -59,7 +61,11 @@ func (p probeReport) print(out io.Writer) error {
 		case f.Goal > 0:
 			goal = fmt.Sprintf("MISSED: at most %g", f.Goal)
 		}
-		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %s\t%.4g %s\t%s", f.Name, f.Value, f.Unit, goal), "\t"))
+		value := strconv.FormatFloat(f.Value, 'f', 2, 64)
+		if f.Value == math.Trunc(f.Value) {
+			value = strconv.FormatFloat(f.Value, 'f', 0, 64)
+		}
+		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %s\t%s %s\t%s", f.Name, value, f.Unit, goal), " \t"))
 	}
 	return w.Flush()
 }

@@ -10,6 +10,7 @@ import (
 type workload struct {
 	name    string
 	source  string // of the app, in apps
+	imports bool   // packages from npm, so that it must be bundled
 	path    string
 	body    string // when not empty, a POST of JSON
 	want    string // the body of the answer
@@ -28,12 +29,12 @@ var workloads = []*workload{
 		name: "hello", source: "hello.js", path: "/", want: `{"hello":"world"}`, media: "application/json",
 		servers: []string{"fortuna", "bun", "deno", "node", "workerd", "nginx", "nginx+njs"},
 	},
-	{name: "hono", source: "hono.js", path: "/", want: "Hello Hono!", media: "text/plain", servers: fetchServers},
+	{name: "hono", source: "hono.js", imports: true, path: "/", want: "Hello Hono!", media: "text/plain", servers: fetchServers},
 	{
-		name: "hono-route", source: "hono.js", path: "/users/42?tab=posts", want: `{"id":"42","tab":"posts","theme":"dark"}`,
+		name: "hono-route", source: "hono.js", imports: true, path: "/users/42?tab=posts", want: `{"id":"42","tab":"posts","theme":"dark"}`,
 		media: "application/json", servers: fetchServers,
 	},
-	{name: "html50", source: "hono.js", path: "/rows", want: rows(50), media: "text/html", servers: fetchServers},
+	{name: "html50", source: "hono.js", imports: true, path: "/rows", want: rows(50), media: "text/html", servers: fetchServers},
 	{
 		name: "json-echo", source: "echo.js", path: "/", body: order, want: order, media: "application/json",
 		servers: fetchServers,
