@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -79,12 +80,15 @@ func (inv *invocation) take(result goja.Value) {
 	}
 }
 
+// promise returns v as a promise if it is one. The type is asked first, because exporting any other object copies it.
 func promise(v goja.Value) (p *goja.Promise, ok bool) {
-	if o, isObject := v.(*goja.Object); isObject {
+	if o, isObject := v.(*goja.Object); isObject && o.ExportType() == promiseType {
 		p, ok = o.Export().(*goja.Promise)
 	}
 	return p, ok
 }
+
+var promiseType = reflect.TypeFor[*goja.Promise]()
 
 // respond answers with a Response object. A stream is read to its end first. It runs in a turn.
 func (inv *invocation) respond(v goja.Value) {
