@@ -29,8 +29,8 @@ func await(ctx context.Context, b *bench) ([]figure, error) {
 		p50, p99, rate = append(p50, milliseconds(l.p50)), append(p99, milliseconds(l.p99)), append(rate, l.perSec)
 	}
 	return []figure{
-		{Name: "p99", Value: spreadOf(p99).Median, Unit: "ms"},
-		{Name: "p50", Value: spreadOf(p50).Median, Unit: "ms"},
-		{Name: "requests/s", Value: spreadOf(rate).Median},
+		figure{Name: "p99", Unit: "ms"}.over(p99),
+		figure{Name: "p50", Unit: "ms"}.over(p50),
+		figure{Name: "requests/s"}.over(rate),
 	}, nil
 }

@@ -77,6 +77,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) (err error
 		return err
 	}
 	r := report{Rounds: o.rounds, Seconds: o.window.Seconds(), Connections: o.connections, ServerCPU: o.serverCPU, LoadCPU: o.loadCPU}
+	if r.Busy, err = busy(); err != nil {
+		return err
+	}
 	for _, w := range o.workloads {
 		rows, err := b.measure(ctx, w)
 		if err != nil {

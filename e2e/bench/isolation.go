@@ -56,9 +56,9 @@ func isolation(ctx context.Context, b *bench) ([]figure, error) {
 		return nil, err
 	}
 	return []figure{
-		{Name: "p99 beside the loop / quiet", Value: spreadOf(ratios).Median, Goal: 1.5},
-		{Name: "p99 quiet", Value: spreadOf(quiet).Median, Unit: "ms"},
-		{Name: "p99 beside the loop", Value: spreadOf(spinning).Median, Unit: "ms"},
+		figure{Name: "p99 beside the loop / quiet", Goal: 1.5}.over(ratios),
+		figure{Name: "p99 quiet", Unit: "ms"}.over(quiet),
+		figure{Name: "p99 beside the loop", Unit: "ms"}.over(spinning),
 		{Name: "loops stopped, by one process", Value: float64(stopped)},
 	}, nil
 }

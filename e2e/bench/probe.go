@@ -35,12 +35,20 @@ func probeNames() []string {
 	return names
 }
 
-// figure is one measured number.
+// figure is one measured number, the median when it was measured several times.
 type figure struct {
-	Name  string  `json:"name"`
-	Value float64 `json:"value"`
-	Unit  string  `json:"unit"`
-	Goal  float64 `json:"goal,omitempty"` // Value is to be at most this; 0 is no goal
+	Name   string  `json:"name"`
+	Value  float64 `json:"value"`
+	Unit   string  `json:"unit"`
+	Goal   float64 `json:"goal,omitempty"` // Value is to be at most this; 0 is no goal
+	Rounds *spread `json:"rounds,omitempty"`
+}
+
+// over is f with what several rounds have measured.
+func (f figure) over(values []float64) figure {
+	s := spreadOf(values)
+	f.Value, f.Rounds = s.Median, &s
+	return f
 }
 
 // probeReport is what a probe has found.
@@ -61,13 +69,21 @@ func (p probeReport) print(out io.Writer) error {
 		case f.Goal > 0:
 			goal = fmt.Sprintf("MISSED: at most %g", f.Goal)
 		}
-		value := strconv.FormatFloat(f.Value, 'f', 2, 64)
-		if f.Value == math.Trunc(f.Value) {
-			value = strconv.FormatFloat(f.Value, 'f', 0, 64)
+		value := number(f.Value) + " " + f.Unit
+		if f.Rounds != nil {
+			value += fmt.Sprintf(" (%s-%s)", number(f.Rounds.Min), number(f.Rounds.Max))
 		}
-		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %s\t%s %s\t%s", f.Name, value, f.Unit, goal), " \t"))
+		fmt.Fprintln(w, strings.TrimRight("  "+f.Name+"\t"+strings.TrimSpace(value)+"\t"+goal, "\t"))
 	}
 	return w.Flush()
+}
+
+// number writes counts without decimals, and all else with two.
+func number(v float64) string {
+	if v == math.Trunc(v) {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64)
 }
 
 // fortunaPeer is fortuna as a peer.

@@ -81,3 +81,13 @@ func groupStats(group int) ([]procStat, error) {
 	}
 	return members, nil
 }
+
+// busy is how many processes wanted a core on average in the last minute: what else the machine does.
+func busy() (float64, error) {
+	line, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(line), " ")
+	return strconv.ParseFloat(first, 64)
+}

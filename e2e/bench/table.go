@@ -16,6 +16,7 @@ type report struct {
 	Connections int           `json:"connections"`
 	ServerCPU   string        `json:"serverCPU"`
 	LoadCPU     string        `json:"loadCPU"`
+	Busy        float64       `json:"loadAverageBefore"`
 	Workloads   []table       `json:"workloads,omitempty"`
 	Probes      []probeReport `json:"probes,omitempty"`
 }
@@ -85,12 +86,12 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 // print writes r for people.
 func (r report) print(out io.Writer) error {
-	if len(r.Workloads) > 0 {
-		_, err := fmt.Fprintf(out, "c=%d, %d interleaved rounds of %g s, servers on CPU %s, load on CPU %s; median (min-max); ratios are fortuna / server\n",
-			r.Connections, r.Rounds, r.Seconds, r.ServerCPU, r.LoadCPU)
-		if err != nil {
-			return err
-		}
+	_, err := fmt.Fprintf(out, "%d rounds of %g s; load on CPU %s; load average of the machine before: %.2f\n", r.Rounds, r.Seconds, r.LoadCPU, r.Busy)
+	if err == nil && len(r.Workloads) > 0 {
+		_, err = fmt.Fprintf(out, "c=%d; servers on CPU %s, interleaved; median (min-max); ratios are fortuna / server\n", r.Connections, r.ServerCPU)
+	}
+	if err != nil {
+		return err
 	}
 	for _, t := range r.Workloads {
 		if err := t.print(out); err != nil {
