@@ -66,8 +66,8 @@ func carry(c *conn) {
 	switch {
 	case c.x == nil:
 		k.mode = idle
-	case c.mode == busy:
-		c.x.driver = k // home remains: the handler's jobs are on their way there
+	case c.x.waiting: // the connection may have been cut meanwhile
+		c.x.driver, k.mode = k, busy // home remains: the handler's jobs are on their way there
 	default:
 		c.x.driver, c.x.home = k, k
 	}
