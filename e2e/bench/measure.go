@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 )
@@ -109,22 +108,4 @@ func (b *bench) sample(ctx context.Context, s *server, w *workload, script strin
 		after, err := s.cpu()
 		return sample{load: l, cpu: float64(after-before) / float64(time.Microsecond) / float64(l.requests)}, err
 	}
-}
-
-// bundle gives w's app and its packages as one module, the same for every server.
-func (b *bench) bundle(ctx context.Context, w *workload) ([]byte, error) {
-	source, err := apps.ReadFile("apps/" + w.source)
-	if err != nil || !w.imports {
-		return source, err
-	}
-	dir, err := b.site(filepath.Join(w.name, "source"), source)
-	if err != nil {
-		return nil, err
-	}
-	out := filepath.Join(dir, "bundle.js")
-	err = command(ctx, dir, b.tools.programs["esbuild"], "app.js", "--bundle", "--format=esm", "--target=es2022", "--outfile="+out, "--log-level=error")
-	if err != nil {
-		return nil, err
-	}
-	return os.ReadFile(out)
 }

@@ -1,6 +1,11 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/template"
@@ -82,6 +87,27 @@ func (b *bench) peers(w *workload) []peer {
 	return chosen
 }
 
+// place writes what p needs beside app.js in dir.
+func (p peer) place(dir string, values setting) error {
+	for name, from := range p.files {
+		text, err := apps.ReadFile("apps/" + from)
+		if err != nil {
+			return err
+		}
+		if strings.HasSuffix(from, ".tmpl") {
+			filled, err := values.fill(string(text))
+			if err != nil {
+				return err
+			}
+			text = []byte(filled)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // fill is a template of a peer with its values.
 func (s setting) fill(text string) (string, error) {
 	t, err := template.New("").Option("missingkey=error").Parse(text)
@@ -91,4 +117,24 @@ func (s setting) fill(text string) (string, error) {
 	var b strings.Builder
 	err = t.Execute(&b, s)
 	return b.String(), err
+}
+
+// version is what p says of itself: the first word that begins with a digit, or else the word after its name.
+func (b *bench) version(ctx context.Context, p peer) (string, error) {
+	c := exec.CommandContext(ctx, b.tools.programs[p.needs[0]], p.version...)
+	c.Env = b.tools.env
+	out, err := c.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("ask %s for its version: %w: %s", p.name, err, tail(out))
+	}
+	words := strings.FieldsFunc(string(out), func(r rune) bool { return strings.ContainsRune(" \n/", r) })
+	for _, word := range words {
+		if word = strings.TrimPrefix(word, "v"); word != "" && word[0] >= '0' && word[0] <= '9' {
+			return word, nil
+		}
+	}
+	if len(words) < 2 {
+		return "", fmt.Errorf("ask %s for its version: got %q", p.name, out)
+	}
+	return words[1], nil
 }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"mime"
 	"net"
 	"net/http"
@@ -42,21 +40,8 @@ func (b *bench) start(ctx context.Context, p peer, dir, cpu string, before ...st
 		return nil, err
 	}
 	values := setting{Port: port, NjsModule: b.tools.njs}
-	for name, from := range p.files {
-		text, err := apps.ReadFile("apps/" + from)
-		if err != nil {
-			return nil, err
-		}
-		if strings.HasSuffix(from, ".tmpl") {
-			filled, err := values.fill(string(text))
-			if err != nil {
-				return nil, err
-			}
-			text = []byte(filled)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
-			return nil, err
-		}
+	if err := p.place(dir, values); err != nil {
+		return nil, err
 	}
 	line := slices.Clip(before)
 	if cpu != "" {
@@ -70,7 +55,7 @@ func (b *bench) start(ctx context.Context, p peer, dir, cpu string, before ...st
 		}
 		line = append(line, filled)
 	}
-	log, err := os.Create(filepath.Join(dir, "log")) // a file and no pipe: its reader would work beside the load
+	log, err := os.Create(dir + ".log") // a file and no pipe, whose reader would work beside the load
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +116,7 @@ func (s *server) url(path string) string { return "http://" + s.addr() + path }
 
 // log is the end of what s has printed.
 func (s *server) log() []byte {
-	said, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	said, err := os.ReadFile(s.dir + ".log")
 	if err != nil {
 		return []byte(err.Error())
 	}
@@ -214,40 +199,4 @@ func (s *server) check(ctx context.Context, w *workload) error {
 		return fmt.Errorf("%s answers %d %q %q, want 200 %q %q\n%s", s.name, answer.StatusCode, media, body, w.media, w.want, s.log())
 	}
 	return nil
-}
-
-// version is what p says of itself: the first word that begins with a digit, or else the word after its name.
-func (b *bench) version(ctx context.Context, p peer) (string, error) {
-	c := exec.CommandContext(ctx, b.tools.programs[p.needs[0]], p.version...)
-	c.Env = b.tools.env
-	out, err := c.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("ask %s for its version: %w: %s", p.name, err, tail(out))
-	}
-	words := strings.FieldsFunc(string(out), func(r rune) bool { return strings.ContainsRune(" \n/", r) })
-	for _, word := range words {
-		if word = strings.TrimPrefix(word, "v"); word != "" && word[0] >= '0' && word[0] <= '9' {
-			return word, nil
-		}
-	}
-	if len(words) < 2 {
-		return "", fmt.Errorf("ask %s for its version: got %q", p.name, out)
-	}
-	return words[1], nil
-}
-
-// site makes a folder of this run with the source at app.js.
-func (b *bench) site(name string, source []byte) (string, error) {
-	dir := filepath.Join(b.dir, name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(filepath.Join(b.dir, "package.json"), []byte(`{"type":"module"}`), 0o644); err != nil {
-		return "", err
-	}
-	// Entries find packages in the folders above their own.
-	if err := os.Symlink(b.tools.modules, filepath.Join(b.dir, "node_modules")); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", err
-	}
-	return dir, os.WriteFile(filepath.Join(dir, "app.js"), source, 0o644)
 }
