@@ -122,5 +122,5 @@ func (a *app) addRoute(method, pattern string, this *goja.Object, v goja.Value) 
 // call runs the invocation's handler and returns what it returns.
 func (a *app) call(v *vm, inv *invocation) (goja.Value, error) {
 	h := &a.handlers[inv.handler]
-	return h.call(h.this, v.realm.NewRequest(inv.x.Request(), inv.params), v.env, v.realm.NewExecutionContext(inv))
+	return h.call(h.this, v.realm.NewRequest(inv.request, inv.params), v.env, v.realm.NewExecutionContext(inv))
 }

@@ -85,7 +85,7 @@ func newDeployment(rt *Runtime, b *bundle.Bundle) (*Deployment, error) {
 // serve finds the handler for an exchange and the executor for its route. The exchange has been counted in.
 func (d *Deployment) serve(x exchange.Exchange) {
 	q := x.Request()
-	inv := &invocation{x: x, dep: d, handler: d.fetch, began: now()}
+	inv := &invocation{x: x, home: x.Loop(), request: q, dep: d, handler: d.fetch, began: now()}
 	if d.router != nil {
 		m, allow, ok := d.router.Match(q.Method, q.Path)
 		switch {
@@ -106,7 +106,7 @@ func (d *Deployment) serve(x exchange.Exchange) {
 	if inv.route == nil {
 		inv.route = d.shapes.of(q.Method, q.Path)
 	}
-	if v := d.seated(x.Loop(), inv.route); v != nil {
+	if v := d.seated(inv.home, inv.route); v != nil {
 		inv.serve(v)
 		return
 	}

@@ -16,7 +16,9 @@ import (
 // invocation is one handler call with its budget and deadline, from the request's arrival until the answer is
 // complete and everything given to waitUntil is settled. All but its creation happens on its VM's goroutine.
 type invocation struct {
-	x       exchange.Exchange
+	x       exchange.Exchange // touched on home only
+	home    exchange.Loop     // the loop of x
+	request *exchange.Request
 	dep     *Deployment
 	route   *route
 	handler int // index into app.handlers
@@ -137,7 +139,7 @@ func (inv *invocation) send() {
 		respond(inv.x, inv.status, inv.header, inv.body)
 		return
 	}
-	inv.x.Loop().Post(func() { respond(inv.x, inv.status, inv.header, inv.body) })
+	inv.home.Post(func() { respond(inv.x, inv.status, inv.header, inv.body) })
 }
 
 func respond(x exchange.Exchange, status int, header []exchange.Field, body []byte) {
@@ -150,7 +152,7 @@ func respond(x exchange.Exchange, status int, header []exchange.Field, body []by
 
 // fail answers with a failure, unless the answer is out, and reports it.
 func (inv *invocation) fail(f *Failure) {
-	f.Request = inv.x.Request()
+	f.Request = inv.request
 	inv.dep.rt.report(f)
 	if !inv.answered {
 		inv.answer(inv.dep.rt.page(f))
@@ -162,14 +164,21 @@ func (inv *invocation) park() {
 	inv.ctx, inv.cancel = context.WithCancel(context.Background())
 	v := inv.vm
 	inv.timer = time.AfterFunc(inv.dep.rt.cfg.Limits.Wall-time.Duration(now()-inv.began), func() { v.post(inv.overdue) })
-	gone, ctx := inv.x.Done(), inv.ctx
-	go func() {
-		select {
-		case <-gone:
-			v.post(inv.deserted)
-		case <-ctx.Done():
-		}
-	}()
+	watch := func() { go inv.watch(inv.x.Done(), inv.ctx.Done()) }
+	if v.loop != nil {
+		watch()
+	} else if !inv.home.Post(watch) {
+		v.post(inv.deserted) // the connection has ended, and its goroutine with it
+	}
+}
+
+// watch waits for the client to leave, or for the invocation to end. It is a goroutine of its own.
+func (inv *invocation) watch(gone, ended <-chan struct{}) {
+	select {
+	case <-gone:
+		inv.vm.post(inv.deserted)
+	case <-ended:
+	}
 }
 
 // overdue ends an invocation whose time is up: for its answer, or for what it gave to waitUntil.

@@ -174,7 +174,7 @@ func (v *vm) reportRejections(inv *invocation) {
 		f := v.thrown(p.Result())
 		f.Message = "unhandled rejection: " + f.Message
 		if inv != nil {
-			f.Request = inv.x.Request()
+			f.Request = inv.request
 		}
 		v.dep.rt.report(f)
 	}
