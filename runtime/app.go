@@ -122,5 +122,6 @@ func (a *app) addRoute(method, pattern string, this *goja.Object, v goja.Value) 
 // call runs the invocation's handler and returns what it returns.
 func (a *app) call(v *vm, inv *invocation) (goja.Value, error) {
 	h := &a.handlers[inv.handler]
-	return h.call(h.this, v.realm.NewRequest(inv.request, inv.params), v.env, v.realm.NewExecutionContext(inv))
+	inv.object = v.realm.NewRequest(inv.request, inv.params)
+	return h.call(h.this, inv.object, v.env, v.realm.NewExecutionContext(inv))
 }

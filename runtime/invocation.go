@@ -19,6 +19,7 @@ type invocation struct {
 	x       exchange.Exchange // touched on home only
 	home    exchange.Loop     // the loop of x
 	request *exchange.Request
+	object  *goja.Object // the Request that code was given
 	dep     *Deployment
 	route   *route
 	handler int // index into app.handlers
@@ -188,6 +189,7 @@ func (inv *invocation) overdue() {
 	}
 	if !inv.answered {
 		inv.fail(failDeadline(inv.dep.rt.cfg.Limits))
+		inv.signal("TimeoutError", "the deadline for the answer has passed")
 	} else if inv.waits > 0 {
 		inv.fail(failWaitUntil(inv.dep.rt.cfg.Limits))
 	}
@@ -200,11 +202,23 @@ func (inv *invocation) deserted() {
 		return
 	}
 	inv.answered = true
+	inv.signal("AbortError", "the client has left")
 	if inv.waits > 0 {
 		inv.settle()
 		return
 	}
 	inv.abort()
+}
+
+// signal aborts request.signal, in a turn of its own.
+func (inv *invocation) signal(name, message string) {
+	err := inv.vm.turn(inv, func() error {
+		inv.vm.realm.AbortRequest(inv.object, name, message)
+		return nil
+	})
+	if err != nil {
+		inv.fail(inv.vm.failure(err))
+	}
 }
 
 // abort ends an invocation that nobody waits for: what it has open fails with AbortError, and a moment is left for the

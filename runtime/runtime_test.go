@@ -328,6 +328,7 @@ func TestInvocation_clientLeaves(t *testing.T) {
 	h := start(t, Config{}, `
 		export default async (r: Request, env: any, ctx: any) => {
 			if (r.url.endsWith("/kept")) ctx.waitUntil(new Promise(r => setTimeout(r, 5)).then(() => console.log("kept on")))
+			r.signal.addEventListener("abort", () => console.log("aborted: " + r.signal.reason.name))
 			console.log("begun")
 			await new Promise(() => {})
 			return new Response()
@@ -336,8 +337,9 @@ func TestInvocation_clientLeaves(t *testing.T) {
 		x := h.begin("GET", target, "")
 		h.waitLine("begun")
 		close(x.gone)
+		h.waitLine("aborted: AbortError")
 		h.mu.Lock()
-		h.lines = nil
+		h.lines = slices.DeleteFunc(h.lines, func(l string) bool { return l != "kept on" })
 		h.mu.Unlock()
 	}
 	h.waitLine("kept on")

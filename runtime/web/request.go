@@ -38,6 +38,14 @@ func (r *Realm) NewRequest(in *exchange.Request, params []router.Param) *goja.Ob
 	})
 }
 
+// AbortRequest aborts the signal of a request that NewRequest made, if code has asked for it: its client has left, or its
+// time is up. It runs in a turn.
+func (r *Realm) AbortRequest(o *goja.Object, name, message string) {
+	if q, ok := half[*request](o); ok && q.signal != nil && !q.signal.aborted() {
+		r.abort(q.signal, r.Exception(name, "%s", message))
+	}
+}
+
 // fields are the headers, made on the first call.
 func (q *request) fields() *headers {
 	if q.header == nil {
