@@ -39,7 +39,7 @@ func probeNames() []string {
 type figure struct {
 	Name   string  `json:"name"`
 	Value  float64 `json:"value"`
-	Unit   string  `json:"unit"`
+	Unit   string  `json:"unit,omitempty"`
 	Goal   float64 `json:"goal,omitempty"` // Value is to be at most this; 0 is no goal
 	Rounds *spread `json:"rounds,omitempty"`
 }
