@@ -58,7 +58,8 @@ func init() {
 			return r.resolved(r.uint8Array(b.copy()))
 		}),
 		method("stream", 0, func(r *Realm, b *blob, _ goja.FunctionCall) goja.Value {
-			return r.readableOf(b.copy())
+			stream, _ := r.readableOf(b.copy())
+			return stream
 		}),
 	}
 

@@ -10,9 +10,28 @@ import (
 type body struct {
 	present bool
 	used    bool
-	data    []byte       // when stream is nil
-	stream  *goja.Object // a ReadableStream: given by code, or made when code asked for .body
-	hadData bool         // stream was made from data and nobody has read from it yet
+	data    []byte        // when stream is nil
+	stream  *goja.Object  // a ReadableStream: given by code, or made when code asked for .body
+	memory  *memoryStream // its Go half, when its bytes are in memory
+}
+
+// bytes returns the whole body and whether it is in memory, where nobody else reads it.
+func (b *body) bytes() (data []byte, ok bool) {
+	switch {
+	case b.stream == nil:
+		return b.data, true
+	case b.memory != nil && !b.memory.awake:
+		return b.memory.data, true
+	}
+	return nil, false
+}
+
+// take marks the body as read.
+func (b *body) take() {
+	b.used = true
+	if b.memory != nil {
+		b.memory.taken = true
+	}
 }
 
 // bodied is a Go half that has a body: request and response.
@@ -46,6 +65,7 @@ func (r *Realm) extract(what string, v goja.Value) (b body, contentType string) 
 				panic(r.TypeError("%s: the ReadableStream is locked or has been read from", what))
 			}
 			b.stream = o
+			b.memory, _ = half[*memoryStream](o)
 			return b, ""
 		}
 	}
@@ -74,9 +94,9 @@ func (b *body) consume(r *Realm, what string, convert func(data []byte) goja.Val
 	if !b.present {
 		return r.promised(func() goja.Value { return convert(nil) })
 	}
-	b.used = true
-	if b.stream == nil || b.hadData {
-		return r.promised(func() goja.Value { return convert(b.data) })
+	b.take()
+	if data, ok := b.bytes(); ok {
+		return r.promised(func() goja.Value { return convert(data) })
 	}
 	p, resolve, reject := r.VM.NewPromise()
 	r.then(r.readAll(b.stream), func(v goja.Value) {
@@ -96,11 +116,12 @@ func (b *body) clone(r *Realm, what string) body {
 	if b.isUsed(r) || b.stream != nil && r.locked(b.stream) {
 		panic(r.TypeError("%s: the body has been read already or is locked", what))
 	}
-	c := *b
-	if b.stream != nil {
-		b.stream, c.stream = r.tee(b.stream)
-		b.hadData, c.hadData = false, false
+	if data, ok := b.bytes(); ok {
+		return body{present: b.present, data: data}
 	}
+	c := *b
+	b.stream, c.stream = r.tee(b.stream)
+	b.memory, c.memory = nil, nil
 	return c
 }
 
@@ -110,10 +131,8 @@ func (b *body) readable(r *Realm) goja.Value {
 		return goja.Null()
 	}
 	if b.stream == nil {
-		b.stream, b.hadData = r.readableOf(b.data), true
-		if b.used {
-			r.then(r.readAll(b.stream), func(goja.Value) {}, func(goja.Value) {})
-		}
+		b.stream, b.memory = r.readableOf(b.data)
+		b.memory.taken = b.used
 	}
 	return b.stream
 }

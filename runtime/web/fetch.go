@@ -61,9 +61,9 @@ func (r *Realm) fetch(input, init goja.Value) goja.Value {
 	if q.body.isUsed(r) {
 		panic(r.TypeError("fetch: the body of the request has been read already"))
 	}
-	if q.body.stream == nil || q.body.hadData {
-		q.body.used = true
-		out.body, out.hasBody = q.body.data, true
+	q.body.take()
+	if data, ok := q.body.bytes(); ok {
+		out.body, out.hasBody = data, true
 		return r.send(out, q.signal)
 	}
 	p, resolve, reject := r.VM.NewPromise()

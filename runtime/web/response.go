@@ -165,9 +165,9 @@ func (r *Realm) Answer(v goja.Value) (Answer, error) {
 	}
 	a := Answer{Status: s.status, Header: s.header.list}
 	if s.body.present {
-		s.body.used = true
-		if s.body.stream == nil || s.body.hadData {
-			a.Body = s.body.data
+		s.body.take()
+		if data, ok := s.body.bytes(); ok {
+			a.Body = data
 		} else {
 			a.Stream = s.body.stream
 		}

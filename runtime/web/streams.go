@@ -86,14 +86,27 @@ func (r *Realm) isReadable(v goja.Value) bool {
 	if _, isObject := v.(*goja.Object); !isObject || r.built[streamsKit.index] == nil {
 		return false // code that never mentioned streams has none
 	}
+	if _, ok := half[*memoryStream](v); ok {
+		return true
+	}
 	return r.stream("isReadable", v).ToBoolean()
 }
 
 // locked reports whether a ReadableStream has a reader.
-func (r *Realm) locked(stream *goja.Object) bool { return r.stream("locked", stream).ToBoolean() }
+func (r *Realm) locked(stream *goja.Object) bool {
+	if m, ok := half[*memoryStream](stream); ok && !m.awake {
+		return false
+	}
+	return r.stream("locked", stream).ToBoolean()
+}
 
 // disturbed reports whether a ReadableStream has been read from or cancelled.
-func (r *Realm) disturbed(stream *goja.Object) bool { return r.stream("disturbed", stream).ToBoolean() }
+func (r *Realm) disturbed(stream *goja.Object) bool {
+	if m, ok := half[*memoryStream](stream); ok && !m.awake {
+		return m.taken
+	}
+	return r.stream("disturbed", stream).ToBoolean()
+}
 
 // tee splits a ReadableStream in two, and locks it. It throws a TypeError when the stream is locked.
 func (r *Realm) tee(stream *goja.Object) (a, b *goja.Object) {
@@ -141,21 +154,38 @@ func (r *Realm) chunkBytes(what string, chunk goja.Value) []byte {
 	panic(r.TypeError("%s: a chunk must be a Uint8Array, got %s%s", what, kind(chunk), hint))
 }
 
+// memoryStream is the Go half of a ReadableStream whose bytes are in memory. Frameworks pass the body of one response to
+// the next by its stream and never look at it: until something does, Go hands the bytes on and no stream is built.
+type memoryStream struct {
+	data  []byte
+	taken bool // read by Go
+	awake bool // a stream like any other
+}
+
 // readableOf is a ReadableStream (a byte stream) of one chunk, a copy of b made when code reads it. b must not change
 // before.
-func (r *Realm) readableOf(b []byte) *goja.Object {
-	done := len(b) == 0
+func (r *Realm) readableOf(b []byte) (stream *goja.Object, m *memoryStream) {
+	stream, m = r.stream("memory").(*goja.Object), &memoryStream{data: b}
+	attach(stream, m)
+	return stream, m
+}
+
+// wake is the stream that m becomes when code touches it.
+func (r *Realm) wake(m *memoryStream) *goja.Object {
+	m.awake = true
+	rest := m.data
+	if m.taken {
+		rest = nil
+	}
 	return r.readableFrom(byteSource{
 		highWaterMark: 0,
 		pull: func(push func([]byte), close func()) goja.Value {
-			if !done {
-				push(append([]byte(nil), b...))
-			}
-			done = true
+			push(append([]byte(nil), rest...))
+			rest = nil
 			close()
 			return goja.Undefined()
 		},
-		cancel: func(goja.Value) goja.Value { b = nil; return goja.Undefined() },
+		cancel: func(goja.Value) goja.Value { rest = nil; return goja.Undefined() },
 	})
 }
 
@@ -220,6 +250,13 @@ func (r *Realm) streamsHost() *goja.Object {
 		b.Detach()
 		return r.VM.ToValue(moved)
 	})
+
+	memory := func(c goja.FunctionCall) *memoryStream {
+		m, _ := half[*memoryStream](c.Argument(0))
+		return m
+	}
+	lend("taken", func(c goja.FunctionCall) goja.Value { return r.VM.ToValue(memory(c).taken) })
+	lend("wake", func(c goja.FunctionCall) goja.Value { return r.wake(memory(c)) })
 
 	signal := func(c goja.FunctionCall) *abortSignal {
 		s, _ := half[*abortSignal](c.Argument(0))

@@ -33,6 +33,15 @@ const readAll = (object, collect, join) => {
   return outcome.promise;
 };
 
+// wake makes the record of a stream whose bytes Go holds, when something other than Go asks for it.
+const wake = (shell) => {
+  const taken = host.taken(shell);
+  const stream = readableOf(host.wake(shell));
+  stream.shell = shell;
+  stream.disturbed = taken;
+  return stream;
+};
+
 return {
   ByteLengthQueuingStrategy, CountQueuingStrategy,
   ReadableStream, ReadableStreamDefaultReader, ReadableStreamBYOBReader, ReadableStreamDefaultController,
@@ -49,6 +58,9 @@ return {
     return [a.object, b.object];
   },
   readAll,
+
+  // memory is a readable byte stream that is only an object until it is touched.
+  memory: () => new ReadableStream(internal, wake),
 
   // source is a readable byte stream over Go: pull(push, close) is called when bytes are wanted, and again only after
   // the promise it returned is fulfilled; cancel(reason) when the reader wants no more.

@@ -83,9 +83,14 @@ const autoAllocateBytesMax = 64 * 1024 * 1024; // goja allocates what it is told
 
 let readableOf; // the record of a ReadableStream, or undefined
 class ReadableStream {
-  #record;
+  #record; // a Readable, or a function of the stream that makes it when something asks: see memory in streams_exports.js
   static {
-    readableOf = (v) => (isObject(v) && #record in v ? v.#record : undefined);
+    readableOf = (v) => (isObject(v) && #record in v ? ReadableStream.#awake(v) : undefined);
+  }
+
+  static #awake(v) {
+    if (typeof v.#record === 'function') v.#record = v.#record(v);
+    return v.#record;
   }
 
   constructor() {
@@ -189,7 +194,7 @@ class ReadableStream {
 
   static #self(v, method) {
     if (!isObject(v) || !(#record in v)) throw illegal(method);
-    return v.#record;
+    return ReadableStream.#awake(v);
   }
 }
 native(ReadableStream);

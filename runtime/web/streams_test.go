@@ -119,14 +119,16 @@ func TestReadAll(t *testing.T) {
 
 func TestReadableOf(t *testing.T) {
 	r, h := newTestRealm(t)
-	must(r.VM.Set("s", r.readableOf([]byte("hello"))))
+	stream, _ := r.readableOf([]byte("hello"))
+	must(r.VM.Set("s", stream))
 	got := evalIn(t, r, h, `const [a, b] = s.tee(); const f = async (x) => String.fromCharCode(...(await x.read()).value)
 		const ra = a.getReader(), rb = b.getReader()
 		return [await f(ra), await f(rb), (await ra.read()).done, (await rb.read()).done].join()`)
 	if want := "hello,hello,true,true"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	must(r.VM.Set("s", r.readableOf(nil)))
+	stream, _ = r.readableOf(nil)
+	must(r.VM.Set("s", stream))
 	if got := evalIn(t, r, h, `return (await s.getReader({ mode: 'byob' }).read(new Uint8Array(1))).done`); got != "true" {
 		t.Errorf("byob read of nothing: done is %s", got)
 	}
