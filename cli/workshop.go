@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	goruntime "runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -38,7 +37,7 @@ type workshop struct {
 }
 
 func newWorkshop(p *process, o devOptions) *workshop {
-	return &workshop{process: p, options: o, front: &front{}, loops: goruntime.GOMAXPROCS(0)}
+	return &workshop{process: p, options: o, front: &front{}, loops: eventLoops(p.getenv)}
 }
 
 // open reads the project. Close the workshop unless there was an error.

@@ -11,7 +11,6 @@ package runtime
 import (
 	"context"
 	"errors"
-	goruntime "runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -28,7 +27,7 @@ type Config struct {
 	Vars    map[string]any // what env holds: strings, numbers (int64, float64) and booleans
 	Egress  *web.Egress    // nil denies private addresses
 	Loops   int            // event loops that call Serve, numbered from 0
-	Workers int            // VMs on goroutines of their own; 0: two, or one a core
+	Workers int            // VMs on goroutines of their own; 0: one for each loop, at least two
 
 	// Console gets each line that code writes; nil drops them. It is called from any goroutine and must not block.
 	Console func(Line)
@@ -61,7 +60,7 @@ func New(cfg Config) *Runtime {
 		cfg.Limits = DefaultLimits()
 	}
 	if cfg.Workers == 0 {
-		cfg.Workers = max(2, goruntime.GOMAXPROCS(0))
+		cfg.Workers = max(2, cfg.Loops)
 	}
 	r := &Runtime{cfg: cfg, watchdog: newWatchdog()}
 	for name := range cfg.Vars {

@@ -13,10 +13,11 @@ type lane struct {
 }
 
 // How far workers stand back behind the event loops when cores are short, as nice values. Routes with slow turns stand
-// further back, so that an endless loop costs the others next to nothing.
+// further back, so that an endless loop costs the others little. Not all the way: to collect garbage Go stops every
+// thread, and waits for one that the system does not let run.
 const (
 	workerNice = 5
-	slowNice   = 15
+	slowNice   = 10
 )
 
 // newLane starts workers with VMs of their own, made when first needed. ready, when not nil, is the first one's.
