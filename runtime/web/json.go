@@ -322,32 +322,7 @@ func (r *Realm) objectPrototype() *goja.Object {
 	return r.intrinsic("Object", "prototype").(*goja.Object)
 }
 
-// stringifyJSON is JSON.stringify(v) as bytes; undefined and functions are a TypeError, as Response.json says.
-func (r *Realm) stringifyJSON(what string, v goja.Value) []byte {
-	if o, ok := v.(*goja.Object); ok {
-		if _, isFunction := goja.AssertFunction(o); !isFunction {
-			b, err := o.MarshalJSON()
-			if err != nil {
-				panic(err)
-			}
-			if b != nil {
-				return b
-			}
-		}
-	} else {
-		stringify, _ := goja.AssertFunction(r.intrinsic("JSON", "stringify"))
-		s, err := stringify(goja.Undefined(), v)
-		if err != nil {
-			panic(err)
-		}
-		if !goja.IsUndefined(s) {
-			return immutableBytes(text(s))
-		}
-	}
-	panic(r.TypeError("%s: %s cannot be written as JSON", what, kind(v)))
-}
-
-// installJSON replaces JSON.parse. With a reviver, goja's own walks the value again, once the text is known to be sound.
+// installJSON replaces JSON.parse and JSON.stringify. With a reviver, goja's own walks the value again, once the text is known to be sound.
 func (r *Realm) installJSON() {
 	object := r.VM.GlobalObject().Get("JSON").(*goja.Object)
 	original := object.Get("parse").Export().(func(goja.FunctionCall) goja.Value)
@@ -359,4 +334,6 @@ func (r *Realm) installJSON() {
 		return v
 	}), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
 	must(object.Get("parse").(*goja.Object).DefineDataProperty("length", r.VM.ToValue(2), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE))
+	must(object.DefineDataProperty("stringify", r.function("stringify", 0, stringify), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
+	must(object.Get("stringify").(*goja.Object).DefineDataProperty("length", r.VM.ToValue(3), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE))
 }
