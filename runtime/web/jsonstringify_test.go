@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/dop251/goja"
@@ -61,6 +62,7 @@ func FuzzStringify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		r, _ := newTestRealm(t)
 		var v goja.Value
+		s = strings.ToValidUTF8(s, "") // bodies and sources have been decoded
 		if r.try(func() { v = r.parseJSON(s) }) != nil {
 			return
 		}
