@@ -37,37 +37,46 @@ type route struct {
 	penalty atomic.Int64 // the next one, in nanoseconds
 }
 
-// observe learns from one turn. Loops and workers may race here; a turn counted twice or lost does not matter.
-func (r *route) observe(spent time.Duration) {
+// observeOnWorker learns from a turn on a worker, measured in CPU time.
+func (r *route) observeOnWorker(spent time.Duration) {
 	if spent >= slowTurn {
 		r.slow.Store(true)
 		r.quick.Store(0)
 	} else if r.slow.Load() && r.quick.Add(1) >= slowLaneForgiven {
 		r.slow.Store(false)
 	}
-	inline := r.inline.Load()
-	if inline && spent > inlineTurnMax {
-		r.demote()
+	if fast, whole := r.count(spent > inlineTurn); !whole || !fast || r.inline.Load() {
 		return
 	}
-	if inline && spent > inlineTurnLimit || !inline && spent > inlineTurn {
+	if t := now(); t >= r.until.Load() {
+		r.since.Store(t)
+		r.inline.Store(true)
+	}
+}
+
+// observeOnLoop learns from a turn on an event loop, measured in wall time. That may be the time the thread had to wait
+// for a core, so it can cost a route its place but never put it behind those that are slow.
+func (r *route) observeOnLoop(spent time.Duration) {
+	if spent > inlineTurnMax {
+		r.demote()
+	} else if fast, whole := r.count(spent > inlineTurnLimit); whole && !fast {
+		r.demote()
+	}
+}
+
+// count adds a turn to the window, and says whether it is whole now and was fast. Loops and workers may race here; a turn
+// counted twice or lost does not matter.
+func (r *route) count(slow bool) (fast, whole bool) {
+	if slow {
 		r.slows.Add(1)
 	}
 	if r.turns.Add(1) < inlineWindow {
-		return
+		return false, false
 	}
-	fast := r.slows.Load() <= inlineSlowMax
+	fast = r.slows.Load() <= inlineSlowMax
 	r.turns.Store(0)
 	r.slows.Store(0)
-	switch {
-	case inline && !fast:
-		r.demote()
-	case !inline && fast:
-		if t := now(); t >= r.until.Load() {
-			r.since.Store(t)
-			r.inline.Store(true)
-		}
-	}
+	return fast, true
 }
 
 func (r *route) demote() {

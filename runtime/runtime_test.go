@@ -407,50 +407,53 @@ func TestServe_manyAtOnceStayApart(t *testing.T) {
 
 func TestRoute_earnsAndLosesItsPlace(t *testing.T) {
 	var r route
-	window := func(slows int, slow, fast time.Duration) {
+	window := func(observe func(time.Duration), slows int, slow time.Duration) {
 		for i := range inlineWindow {
 			if i < slows {
-				r.observe(slow)
+				observe(slow)
 			} else {
-				r.observe(fast)
+				observe(inlineTurn / 2)
 			}
 		}
 	}
-	window(inlineSlowMax+1, 2*inlineTurn, inlineTurn/2)
+	window(r.observeOnWorker, inlineSlowMax+1, 2*inlineTurn)
 	if r.inline.Load() {
 		t.Fatal("inline after a window with too many slow turns")
 	}
-	window(inlineSlowMax, 2*inlineTurn, inlineTurn/2)
+	window(r.observeOnWorker, inlineSlowMax, 2*inlineTurn)
 	if !r.inline.Load() {
 		t.Fatal("not inline after a fast window")
 	}
-	window(inlineSlowMax, 2*inlineTurnLimit, inlineTurn/2)
+	window(r.observeOnLoop, inlineSlowMax, 2*inlineTurnLimit)
 	if !r.inline.Load() {
 		t.Fatal("a few slow turns, as preemption makes them, sent it back")
 	}
-	window(inlineSlowMax+1, 2*inlineTurnLimit, inlineTurn/2)
+	window(r.observeOnLoop, inlineSlowMax+1, 2*inlineTurnLimit)
 	if r.inline.Load() || r.penalty.Load() != int64(2*penaltyFirst) {
 		t.Fatalf("after a slow window: inline %v, next penalty %v", r.inline.Load(), time.Duration(r.penalty.Load()))
 	}
-	window(0, 0, 0)
+	window(r.observeOnWorker, 0, 0)
 	if r.inline.Load() {
 		t.Fatal("inline during its penalty")
 	}
 	r.until.Store(0)
-	window(0, 0, 0)
+	window(r.observeOnWorker, 0, 0)
 	if !r.inline.Load() {
 		t.Fatal("not inline after its penalty")
 	}
-	r.observe(2 * inlineTurnMax)
+	r.observeOnLoop(2 * slowTurn)
 	if r.inline.Load() || r.penalty.Load() != int64(4*penaltyFirst) {
 		t.Fatalf("after one turn that hurts: inline %v, next penalty %v", r.inline.Load(), time.Duration(r.penalty.Load()))
 	}
-	r.observe(2 * slowTurn)
+	if r.slow.Load() {
+		t.Fatal("in the slow lane for a turn that may have been preempted")
+	}
+	r.observeOnWorker(2 * slowTurn)
 	if !r.slow.Load() {
 		t.Fatal("not in the slow lane")
 	}
 	for range slowLaneForgiven {
-		r.observe(0)
+		r.observeOnWorker(0)
 	}
 	if r.slow.Load() {
 		t.Fatal("still in the slow lane")

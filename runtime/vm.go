@@ -144,7 +144,11 @@ func (v *vm) turn(inv *invocation, f func() error) (err error) {
 		}
 		if inv != nil {
 			inv.spent += spent
-			inv.route.observe(spent)
+			if v.loop != nil {
+				inv.route.observeOnLoop(spent)
+			} else {
+				inv.route.observeOnWorker(spent)
+			}
 			if inv.unsent {
 				inv.send()
 			}
