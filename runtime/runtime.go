@@ -63,6 +63,7 @@ func New(cfg Config) *Runtime {
 		cfg.Workers = max(2, cfg.Loops)
 	}
 	r := &Runtime{cfg: cfg, watchdog: newWatchdog()}
+	go web.Precompile()
 	for name := range cfg.Vars {
 		r.vars = append(r.vars, name)
 	}

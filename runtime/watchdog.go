@@ -12,8 +12,8 @@ const watchdogPeriod = 10 * time.Millisecond
 // watchdog interrupts turns that have spent their budget. One goroutine watches all VMs, because a timer for each turn
 // would cost more than most turns; it sleeps when no turn has run for a while.
 //
-// A turn is over its budget when it has lasted that long and the process has used as much CPU meanwhile: on a machine
-// that is busy with other things a turn is not charged for the time it had to wait.
+// A turn is over its budget when it has lasted that long and its thread has used as much CPU meanwhile: on a machine that
+// is busy with other things a turn is not charged for the time it had to wait.
 type watchdog struct {
 	mu     sync.Mutex
 	leases map[*lease]struct{}
@@ -26,8 +26,9 @@ type watchdog struct {
 type lease struct {
 	deadline  atomic.Int64
 	interrupt func()
+	thread    atomic.Int32 // of the owner's goroutine, which is locked to it; 0 until the VM has an owner
 
-	// The watchdog's own: the turn it saw last, by its deadline, and what the process had used and the turn had left then.
+	// The watchdog's own: the turn it saw last, by its deadline, and what its thread had used and the turn had left then.
 	seen     int64
 	seenCPU  time.Duration
 	seenLeft time.Duration
@@ -126,18 +127,16 @@ func (w *watchdog) run() {
 func (w *watchdog) check(t int64) (busy bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var cpu time.Duration
 	for l := range w.leases {
 		d := l.deadline.Load()
 		if d == resting {
 			continue
 		}
 		busy = true
-		if cpu == 0 {
-			cpu = processCPU()
-		}
+		cpu := cpuOf(l.thread.Load())
 		if d != l.seen {
-			l.seen, l.seenCPU, l.seenLeft = d, cpu, time.Duration(d-t)
+			// Met late, when the watchdog itself had to wait for a core, a turn gets the benefit of the doubt.
+			l.seen, l.seenCPU, l.seenLeft = d, cpu, max(time.Duration(d-t), watchdogPeriod/2)
 		}
 		if d > 0 && t > d && cpu-l.seenCPU >= l.seenLeft && l.deadline.CompareAndSwap(d, interrupting) {
 			l.interrupt()

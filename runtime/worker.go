@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	goruntime "runtime"
 	"sync"
 )
 
@@ -47,21 +46,26 @@ func (l *lane) offer(inv *invocation) bool {
 
 // worker is a goroutine with a VM: the executor for routes that have not earned the loop.
 type worker struct {
-	lane *lane
-	nice int
-	vm   *vm
-	jobs mailbox
+	lane   *lane
+	nice   int
+	thread int32
+	vm     *vm
+	jobs   mailbox
 }
 
 // own makes v this worker's VM.
 func (w *worker) own(v *vm) {
 	v.post, v.clock = w.jobs.post, threadCPU
+	v.lease.thread.Store(w.thread)
 	w.vm = v
 }
 
 func (w *worker) run() {
-	goruntime.LockOSThread() // not unlocked: the thread ends with the worker, and its priority with it
+	w.thread = ownThread() // not given up: the thread ends with the worker, and its priority with it
 	yieldCPU(w.nice)
+	if w.vm != nil {
+		w.vm.lease.thread.Store(w.thread)
+	}
 	for {
 		queue := w.lane.queue
 		if w.vm != nil && w.vm.inflight >= w.lane.dep.rt.cfg.Limits.InflightMax {

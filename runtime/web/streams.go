@@ -19,6 +19,9 @@ var streamsProgram = assembled("streams", streamsFiles,
 	"core", "strategies", "readable", "readers", "from", "controller", "bytes", "tee",
 	"writable", "writer", "pipe", "transform", "coders", "exports")
 
+// Precompile compiles the platform's own JavaScript, which takes some milliseconds, so that no handler is charged for it.
+func Precompile() { streamsProgram() }
+
 // assembled compiles, when it is first asked for, the files name_*.js as the body of one function of a host object, in the
 // order given, so that they share their names; all VMs share the program.
 func assembled(name string, files embed.FS, parts ...string) func() *goja.Program {
