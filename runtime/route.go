@@ -10,14 +10,15 @@ import (
 // worker, but a slow one stalls every connection of its loop. So a route begins on the workers, moves to the loop when
 // the turns of a window were fast, and goes back when they are not, each time for longer.
 //
-// A turn may also look slow because its thread was preempted. That strikes at random, so a few slow turns in a window say
-// nothing, and only one that would hurt by itself sends a route back at once.
+// A turn also looks slow when its thread had to wait for a core. So only CPU time sends a route back; on the loop, where
+// asking for it at every turn would be dear, it is asked for a while after a turn that looked slow.
 const (
 	inlineWindow     = 32                     // turns that are judged together
 	inlineSlowMax    = 3                      // of them may be slow, for the window to count as fast
 	inlineTurn       = 200 * time.Microsecond // what fast means on a worker
 	inlineTurnLimit  = time.Millisecond       // what slow means on the loop
 	inlineTurnMax    = 5 * time.Millisecond   // one turn over this sends the route back
+	suspectTurns     = 8 * inlineWindow       // measured in CPU time after one that looked slow
 	penaltyFirst     = 100 * time.Millisecond
 	penaltyMax       = 10 * time.Second
 	penaltyForgiven  = 10 * time.Second      // on the loop: the next penalty is the first again
@@ -35,6 +36,7 @@ type route struct {
 	until   atomic.Int64 // not inline before this point of the process clock
 	since   atomic.Int64 // inline since
 	penalty atomic.Int64 // the next one, in nanoseconds
+	suspect atomic.Int32 // turns on the loop still to be measured in CPU time
 }
 
 // observeOnWorker learns from a turn on a worker, measured in CPU time.
@@ -54,9 +56,17 @@ func (r *route) observeOnWorker(spent time.Duration) {
 	}
 }
 
-// observeOnLoop learns from a turn on an event loop, measured in wall time. That may be the time the thread had to wait
-// for a core, so it can cost a route its place but never put it behind those that are slow.
+// observeOnLoop learns from a turn on an event loop, measured in wall time because that is cheap. A slow one may only
+// have waited for a core, so it raises a suspicion: the next turns are measured in CPU time.
 func (r *route) observeOnLoop(spent time.Duration) {
+	if spent > inlineTurnLimit {
+		r.suspect.Store(suspectTurns)
+	}
+}
+
+// observeSuspect learns from a turn of a suspect on an event loop, measured in CPU time.
+func (r *route) observeSuspect(spent time.Duration) {
+	r.suspect.Add(-1)
 	if spent > inlineTurnMax {
 		r.demote()
 	} else if fast, whole := r.count(spent > inlineTurnLimit); whole && !fast {

@@ -424,11 +424,11 @@ func TestRoute_earnsAndLosesItsPlace(t *testing.T) {
 	if !r.inline.Load() {
 		t.Fatal("not inline after a fast window")
 	}
-	window(r.observeOnLoop, inlineSlowMax, 2*inlineTurnLimit)
+	window(r.observeSuspect, inlineSlowMax, 2*inlineTurnLimit)
 	if !r.inline.Load() {
-		t.Fatal("a few slow turns, as preemption makes them, sent it back")
+		t.Fatal("a few slow turns sent it back")
 	}
-	window(r.observeOnLoop, inlineSlowMax+1, 2*inlineTurnLimit)
+	window(r.observeSuspect, inlineSlowMax+1, 2*inlineTurnLimit)
 	if r.inline.Load() || r.penalty.Load() != int64(2*penaltyFirst) {
 		t.Fatalf("after a slow window: inline %v, next penalty %v", r.inline.Load(), time.Duration(r.penalty.Load()))
 	}
@@ -441,12 +441,17 @@ func TestRoute_earnsAndLosesItsPlace(t *testing.T) {
 	if !r.inline.Load() {
 		t.Fatal("not inline after its penalty")
 	}
+	r.suspect.Store(0)
 	r.observeOnLoop(2 * slowTurn)
+	if !r.inline.Load() || r.suspect.Load() == 0 {
+		t.Fatal("a turn that looked slow must make it a suspect, and no more")
+	}
+	r.observeSuspect(2 * inlineTurnMax)
 	if r.inline.Load() || r.penalty.Load() != int64(4*penaltyFirst) {
 		t.Fatalf("after one turn that hurts: inline %v, next penalty %v", r.inline.Load(), time.Duration(r.penalty.Load()))
 	}
 	if r.slow.Load() {
-		t.Fatal("in the slow lane for a turn that may have been preempted")
+		t.Fatal("in the slow lane for a turn on the loop")
 	}
 	r.observeOnWorker(2 * slowTurn)
 	if !r.slow.Load() {

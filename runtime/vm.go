@@ -126,29 +126,41 @@ func (v *vm) turn(inv *invocation, f func() error) (err error) {
 	}
 	v.current, v.busy = inv, true
 	v.dep.rt.watchdog.begin(v.lease, budget)
-	start := v.clock()
+	suspect := inv != nil && v.loop != nil && inv.route.suspect.Load() > 0
+	clock := v.clock
+	if suspect {
+		clock = threadCPU
+	}
+	start := clock()
 	defer func() {
 		if p := recover(); p != nil {
 			err = &panicked{p, string(debug.Stack())}
 			v.retired = true
 		}
+		spent := time.Duration(clock() - start)
 		if v.dep.rt.watchdog.end(v.lease) {
 			v.js.ClearInterrupt()
 			v.retired = true
+			if inv != nil {
+				inv.route.demote()
+			}
 		}
-		spent := time.Duration(v.clock() - start)
 		v.current, v.busy = nil, false
 		if err != nil {
 			var deep *goja.StackOverflowError
 			v.retired = v.retired || errors.As(err, &deep)
 		}
 		if inv != nil {
-			inv.spent += spent
-			if v.loop != nil {
-				inv.route.observeOnLoop(spent)
-			} else {
+			switch {
+			case v.loop == nil:
 				inv.route.observeOnWorker(spent)
+			case suspect:
+				inv.route.observeSuspect(spent)
+			default:
+				inv.route.observeOnLoop(spent)
+				spent = min(spent, inlineTurnMax) // the rest may have been waiting; the watchdog knows better
 			}
+			inv.spent += spent
 			if inv.unsent {
 				inv.send()
 			}
