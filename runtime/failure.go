@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -40,7 +39,8 @@ func failNoApp() *Failure {
 
 func failNoCapacity(queue int) *Failure {
 	return &Failure{Code: "no_capacity", Status: 503,
-		Message: fmt.Sprintf("%d requests are waiting already: limits.queue_max = %d", queue, queue)}
+		Message: fmt.Sprintf("%d requests are waiting for a VM already: limits.queue_max = %d", queue, queue),
+		Hint:    "are handlers slow, or more than limits.in_flight_max of them parked in each VM?"}
 }
 
 func failNoRoute(q *exchange.Request) *Failure {
@@ -67,20 +67,14 @@ func failHandler(message string) *Failure {
 	return &Failure{Code: "handler_error", Status: 500, Message: message}
 }
 
-// errSpent is the value a VM is interrupted with.
-var errSpent = errors.New("CPU budget spent")
-
-// failure explains an error of a turn.
+// failure explains an error of a turn. It runs in the turn, as it may run code. The concrete types are asked for, because
+// errors.As would have goja run code outside of everything.
 func (v *vm) failure(err error) *Failure {
-	var (
-		ex    *goja.Exception
-		spent *goja.InterruptedError
-		deep  *goja.StackOverflowError
-		crash *panicked
-	)
-	switch {
-	case errors.As(err, &spent):
-		limits := v.dep.rt.cfg.Limits
+	limits := v.dep.rt.cfg.Limits
+	switch e := err.(type) {
+	case *Failure:
+		return e
+	case *goja.InterruptedError:
 		f := &Failure{Code: "cpu_budget", Status: 503,
 			Message: fmt.Sprintf("the handler computed for more than %d ms: limits.cpu_ms = %d", limits.CPU.Milliseconds(), limits.CPU.Milliseconds()),
 			Hint:    "is it an endless loop? Set a higher limits.cpu_ms in fortuna.toml if it needs that long"}
@@ -89,25 +83,27 @@ func (v *vm) failure(err error) *Failure {
 			f.Message = fmt.Sprintf("the top level of the app computed for more than %d ms: limits.startup_ms = %d", limits.StartUp.Milliseconds(), limits.StartUp.Milliseconds())
 			f.Hint = "move work into a handler, or set a higher limits.startup_ms in fortuna.toml"
 		}
-		v.locate(f, frames(spent.Stack()))
+		v.locate(f, frames(e.Stack()))
 		if p := v.dep.bundle.Loop(f.Position); p != f.Position {
 			f.Position, f.Frame = p, v.dep.bundle.Frame(p)
 		}
 		return f
-	case errors.As(err, &deep):
-		f := failHandler(fmt.Sprintf("RangeError: calls nest more than %d deep: limits.call_stack_max = %d", v.dep.rt.cfg.Limits.CallStackMax, v.dep.rt.cfg.Limits.CallStackMax))
+	case *goja.StackOverflowError:
+		f := failHandler(fmt.Sprintf("RangeError: calls nest more than %d deep: limits.call_stack_max = %d", limits.CallStackMax, limits.CallStackMax))
 		f.Code = "call_stack"
-		v.locate(f, frames(deep.Stack()))
+		v.locate(f, frames(e.Stack()))
 		return f
-	case errors.As(err, &ex):
-		f := v.thrown(ex.Value())
+	case *goja.Exception:
+		f := v.thrown(e.Value())
 		if f.Stack == "" {
-			v.locate(f, frames(ex.Stack()))
+			v.locate(f, frames(e.Stack()))
 		}
 		return f
-	case errors.As(err, &crash):
+	case *thrown:
+		return v.thrown(e.value)
+	case *panicked:
 		return &Failure{Code: "vm_panic", Status: 500,
-			Message: fmt.Sprintf("the JavaScript engine failed: %v", crash.value), Stack: crash.stack,
+			Message: fmt.Sprintf("the JavaScript engine failed: %v", e.value), Stack: e.stack,
 			Hint: "this is a bug in fortuna or goja; the VM has been discarded"}
 	}
 	return failHandler(err.Error())

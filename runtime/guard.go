@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -60,6 +61,17 @@ var guarded = []struct {
 		"reduceRight find findIndex findLast findLastIndex flatMap slice splice shift unshift toSorted toReversed toSpliced with",
 		func(g *guards, c goja.FunctionCall) { g.arrayLength(c.This) }},
 	{"Array.prototype", "join toString toLocaleString", func(g *guards, c goja.FunctionCall) { g.joined(c) }},
+	{"String", "raw", func(g *guards, c goja.FunctionCall) {
+		if o, ok := c.Argument(0).(*goja.Object); ok {
+			g.arrayLength(o.Get("raw"))
+		}
+	}},
+	{"Object", "keys values entries assign getOwnPropertyNames getOwnPropertyDescriptors freeze seal isFrozen isSealed", func(g *guards, c goja.FunctionCall) {
+		for _, a := range c.Arguments {
+			g.indexed(a)
+		}
+	}},
+	{"Reflect", "ownKeys", func(g *guards, c goja.FunctionCall) { g.indexed(c.Argument(0)) }},
 	{"Array", "from", func(g *guards, c goja.FunctionCall) { g.arrayLength(c.Argument(0)) }},
 	{"Function.prototype", "apply", func(g *guards, c goja.FunctionCall) { g.arrayLength(c.Argument(1)) }},
 	{"Reflect", "apply", func(g *guards, c goja.FunctionCall) { g.arrayLength(c.Argument(2)) }},
@@ -79,6 +91,12 @@ func guard(js *goja.Runtime) {
 			if original, ok := o.Get(name).(*goja.Object); ok {
 				g.wrap(o, name, original, e.check)
 			}
+		}
+	}
+	typed := global.Get("Uint8Array").(*goja.Object).Prototype().Get("prototype").(*goja.Object) // %TypedArray%.prototype
+	for name := range strings.FieldsSeq("join toLocaleString sort map filter forEach reduce reduceRight") {
+		if original, ok := typed.Get(name).(*goja.Object); ok {
+			g.wrap(typed, name, original, func(g *guards, c goja.FunctionCall) { g.arrayLength(c.This) })
 		}
 	}
 	g.buffers(global)
@@ -242,6 +260,19 @@ func (g *guards) arrayLength(v goja.Value) {
 	}
 	if n := o.Get("length"); n != nil && n.ToFloat() > arrayLengthMax {
 		panic(g.rangeError("an array of %.0f elements is too long for a built-in function; at most %d", n.ToFloat(), arrayLengthMax))
+	}
+}
+
+// indexed checks an object whose elements are its properties: their names would be made one by one.
+func (g *guards) indexed(v goja.Value) {
+	o, ok := v.(*goja.Object)
+	if !ok {
+		return
+	}
+	switch t := o.ExportType(); {
+	case t == nil:
+	case t.Kind() == reflect.Slice:
+		g.arrayLength(o)
 	}
 }
 

@@ -49,15 +49,15 @@ type invocation struct {
 func (inv *invocation) serve(v *vm) {
 	inv.vm = v
 	v.inflight++
-	err := v.turn(inv, func() error {
+	f := v.turn(inv, func() error {
 		result, err := v.app.call(v, inv)
 		if err == nil {
 			inv.take(result)
 		}
 		return err
 	})
-	if err != nil {
-		inv.fail(v.failure(err))
+	if f != nil {
+		inv.fail(f)
 	}
 	if !inv.answered && inv.ctx == nil {
 		inv.park()
@@ -212,12 +212,12 @@ func (inv *invocation) deserted() {
 
 // signal aborts request.signal, in a turn of its own.
 func (inv *invocation) signal(name, message string) {
-	err := inv.vm.turn(inv, func() error {
+	f := inv.vm.turn(inv, func() error {
 		inv.vm.realm.AbortRequest(inv.object, name, message)
 		return nil
 	})
-	if err != nil {
-		inv.fail(inv.vm.failure(err))
+	if f != nil {
+		inv.fail(f)
 	}
 }
 
@@ -307,8 +307,8 @@ func (t *ticket) Settle(job func() error) {
 		if inv.ended {
 			return
 		}
-		if err := inv.vm.turn(inv, job); err != nil {
-			inv.fail(inv.vm.failure(err))
+		if f := inv.vm.turn(inv, job); f != nil {
+			inv.fail(f)
 		}
 		inv.settle()
 	})

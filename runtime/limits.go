@@ -31,7 +31,7 @@ func DefaultLimits() Limits {
 		WaitUntil:     30 * time.Second,
 		CallStackMax:  2000,
 		OperationsMax: 1000,
-		InflightMax:   1000,
+		InflightMax:   10_000,
 		QueueMax:      1000,
 		FetchBytesMax: web.FetchResponseBytes,
 	}

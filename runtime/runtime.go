@@ -10,7 +10,6 @@ package runtime
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -168,8 +167,7 @@ func publicMessage(f *Failure) string {
 }
 
 func asFailure(err error) *Failure {
-	var f *Failure
-	if errors.As(err, &f) {
+	if f, ok := err.(*Failure); ok {
 		return f
 	}
 	return failHandler(err.Error())

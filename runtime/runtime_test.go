@@ -213,6 +213,11 @@ func TestServe_failures(t *testing.T) {
 			case "/loop": for (;;) {}
 			case "/deep": const f = (n: number): number => f(n + 1) + 1; f(0)
 			case "/string": throw "text"
+			case "/proxy": throw new Proxy({}, { getPrototypeOf() { throw 3 } })
+			case "/stack": throw Object.defineProperty(new Error("x"), "stack", { get() { for (;;) {} } })
+			case "/tostring": throw Object.assign(new Error("x"), { toString() { for (;;) {} } })
+			case "/callback": return new Response(new ReadableStream({ pull() { for (;;) {} } }))
+			case "/unhandledloop": Promise.reject(Object.defineProperty(new Error("x"), "stack", { get() { for (;;) {} } })); return new Response("ok")
 			case "/unhandled": Promise.reject(new Error("nobody")); return new Response("ok")
 			}
 			return new Response("fine")
@@ -230,6 +235,11 @@ func TestServe_failures(t *testing.T) {
 		{"/deep", 500, "call_stack", "limits.call_stack_max = 2000"},
 		{"/string", 500, "handler_error", "Uncaught"},
 		{"/unhandled", 200, "handler_error", "unhandled rejection: Error: nobody"},
+		{"/proxy", 500, "handler_error", "ncaught"},
+		{"/stack", 503, "cpu_budget", "limits.cpu_ms = 50"},
+		{"/tostring", 503, "cpu_budget", "limits.cpu_ms = 50"},
+		{"/callback", 503, "cpu_budget", "limits.cpu_ms = 50"},
+		{"/unhandledloop", 200, "cpu_budget", "limits.cpu_ms = 50"},
 	} {
 		x := h.begin("GET", c.target, "").wait(t)
 		f := h.lastFailure()
@@ -258,14 +268,17 @@ func TestServe_failures(t *testing.T) {
 func TestDeploy_badBundleKeepsTheFormer(t *testing.T) {
 	h := start(t, Config{}, `export default () => new Response("one")`)
 	for source, want := range map[string]string{
-		`throw new Error("at start")`:                      "Error: at start",
-		`export const x = 1`:                               "no default export",
-		`for (;;) {}`:                                      "limits.startup_ms = 1000",
-		`await new Promise(() => {}); export default {}`:   "the top level awaits",
-		`export default { routes: { "x": 1 } }`:            `route "x" must begin`,
-		`setTimeout(() => {}, 1); export default () => {}`: "not allowed while the app loads",
-		`export default { routes: { "/x": { get(){} } } }`: "must be an upper-case method",
-		`export default { fetch: 1 }`:                      "neither a fetch function nor routes",
+		`throw new Error("at start")`:                           "Error: at start",
+		`export const x = 1`:                                    "no default export",
+		`for (;;) {}`:                                           "limits.startup_ms = 1000",
+		`await new Promise(() => {}); export default {}`:        "the top level awaits",
+		`export default { routes: { "x": 1 } }`:                 `route "x" must begin`,
+		`setTimeout(() => {}, 1); export default () => {}`:      "not allowed while the app loads",
+		`export default { routes: { "/x": { get(){} } } }`:      "must be an upper-case method",
+		`export default { fetch: 1 }`:                           "neither a fetch function nor routes",
+		`export default { get fetch() { for (;;) {} } }`:        "limits.startup_ms = 1000",
+		`throw new Proxy({}, { getPrototypeOf() { throw 3 } })`: "ncaught",
+		`await Promise.reject({ get stack() { for (;;) {} } })`: "limits.startup_ms = 1000",
 	} {
 		_, err := h.rt.Deploy(build(t, source))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -45,6 +44,13 @@ type panicked struct {
 
 func (p *panicked) Error() string { return fmt.Sprint(p.value) }
 
+// thrown is a JavaScript value that was thrown, as an error. Nothing is asked of the value: that could run code.
+type thrown struct {
+	value goja.Value
+}
+
+func (*thrown) Error() string { return "uncaught exception" }
+
 // newVM makes a VM and loads the bundle into it. It may run on any goroutine, before the VM has an owner.
 func newVM(d *Deployment) (*vm, error) {
 	v := &vm{js: goja.New(), dep: d, clock: now}
@@ -52,7 +58,7 @@ func newVM(d *Deployment) (*vm, error) {
 	v.realm = web.New(v.js, v, d.platform)
 	v.js.SetPromiseRejectionTracker(v.track)
 	guard(v.js)
-	v.lease = d.rt.watchdog.lease(func() { v.js.Interrupt(errSpent) })
+	v.lease = d.rt.watchdog.lease(func() { v.js.Interrupt("CPU budget spent") })
 	if err := v.load(); err != nil {
 		v.close()
 		return nil, err
@@ -60,43 +66,33 @@ func newVM(d *Deployment) (*vm, error) {
 	return v, nil
 }
 
-// load runs the bundle's top level and takes out its handlers.
+// load runs the bundle's top level and takes out its handlers. The error is a *Failure.
 func (v *vm) load() error {
 	v.loading = true
 	defer func() { v.loading = false }()
-	var exports goja.Value
-	err := v.turn(nil, func() (err error) {
-		exports, err = v.js.RunProgram(v.dep.bundle.Program)
-		if p, ok := promise(exports); ok {
-			v.handled(p)
+	f := v.turn(nil, func() error {
+		exports, err := v.js.RunProgram(v.dep.bundle.Program)
+		if err != nil {
+			return err
 		}
-		return err
-	})
-	if err != nil {
-		return v.failure(err)
-	}
-	if p, ok := promise(exports); ok { // the bundle awaits at its top level
-		switch p.State() {
-		case goja.PromiseStateRejected:
-			return v.thrown(p.Result())
-		case goja.PromiseStatePending:
-			return &Failure{Code: "startup_pending", Status: 500,
-				Message: "the top level awaits something that needs a request: timers, fetch and the like run in handlers only",
-				Hint:    "move the await into the handler"}
+		if p, ok := promise(exports); ok { // the bundle awaits at its top level
+			switch p.State() {
+			case goja.PromiseStateRejected:
+				v.handled(p)
+				return &thrown{p.Result()}
+			case goja.PromiseStatePending:
+				return &Failure{Code: "startup_pending", Status: 500,
+					Message: "the top level awaits something that needs a request: timers, fetch and the like run in handlers only",
+					Hint:    "move the await into the handler"}
+			}
+			exports = p.Result()
 		}
-		exports = p.Result()
-	}
-	err = v.turn(nil, func() (err error) {
 		v.env = v.environment()
 		v.app, err = newApp(v.js, exports)
 		return err
 	})
-	if err != nil {
-		var f *Failure
-		if errors.As(err, &f) {
-			return f
-		}
-		return v.failure(err)
+	if f != nil {
+		return f
 	}
 	return nil
 }
@@ -118,8 +114,9 @@ func (v *vm) environment() goja.Value {
 }
 
 // turn makes one outermost call into the VM and the promise jobs it leaves, for inv (nil: top-level code), within what
-// is left of its budget. An error is what was thrown, an interrupt, a stack overflow or a panic.
-func (v *vm) turn(inv *invocation, f func() error) (err error) {
+// is left of its budget. What goes wrong is explained within the budget too, because that may run code: the getter of a
+// stack, the toString of what was thrown.
+func (v *vm) turn(inv *invocation, f func() error) *Failure {
 	budget := v.dep.rt.cfg.Limits.StartUp
 	if inv != nil {
 		budget = v.dep.rt.cfg.Limits.CPU - inv.spent
@@ -132,50 +129,88 @@ func (v *vm) turn(inv *invocation, f func() error) (err error) {
 		clock = threadCPU
 	}
 	start := clock()
-	defer func() {
-		if p := recover(); p != nil {
-			err = &panicked{p, string(debug.Stack())}
-			v.retired = true
+
+	failure := v.explained(f)
+	if len(v.rejected) > 0 {
+		again := v.explained(func() error { v.reportRejections(inv); return nil })
+		if failure == nil {
+			failure = again
 		}
-		spent := time.Duration(clock() - start)
-		if v.dep.rt.watchdog.end(v.lease) {
-			v.js.ClearInterrupt()
-			v.retired = true
-			if inv != nil {
-				inv.route.demote()
-			}
-		}
-		v.current, v.busy = nil, false
-		if err != nil {
-			var deep *goja.StackOverflowError
-			v.retired = v.retired || errors.As(err, &deep)
-		}
+	}
+
+	spent := time.Duration(clock() - start)
+	if v.dep.rt.watchdog.end(v.lease) {
+		v.js.ClearInterrupt()
+		v.retired = true
 		if inv != nil {
-			switch {
-			case v.loop == nil:
-				inv.route.observeOnWorker(spent)
-			case suspect:
-				inv.route.observeSuspect(spent)
-			default:
-				inv.route.observeOnLoop(spent)
-				spent = min(spent, inlineTurnMax) // the rest may have been waiting; the watchdog knows better
-			}
-			inv.spent += spent
-			if inv.unsent {
-				inv.send()
-			}
+			inv.route.demote()
 		}
-		for len(v.after) > 0 {
-			job := v.after[0]
-			v.after = v.after[1:]
-			job()
+	}
+	v.current, v.busy = nil, false
+	if inv != nil {
+		switch {
+		case v.loop == nil:
+			inv.route.observeOnWorker(spent)
+		case suspect:
+			inv.route.observeSuspect(spent)
+		default:
+			inv.route.observeOnLoop(spent)
+			spent = min(spent, inlineTurnMax) // the rest may have been waiting; the watchdog knows better
+		}
+		inv.spent += spent
+		if inv.unsent {
+			inv.send()
+		}
+	}
+	for len(v.after) > 0 {
+		job := v.after[0]
+		v.after = v.after[1:]
+		job()
+	}
+	return failure
+}
+
+// explained runs f and says what went wrong in it.
+func (v *vm) explained(f func() error) (failure *Failure) {
+	err := v.recovered(f)
+	if err == nil {
+		return nil
+	}
+	again := v.recovered(func() error { failure = v.failure(err); return nil })
+	switch again.(type) {
+	case nil:
+	case *goja.Exception, *thrown:
+		failure = failHandler("Uncaught exception whose own code fails when it is shown")
+	default: // nothing that runs code is left to say
+		failure = v.failure(again)
+	}
+	return failure
+}
+
+// recovered runs f and returns what it returned or panicked with. goja throws by panics, and they reach this far from
+// native code.
+func (v *vm) recovered(f func() error) (err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case *goja.Exception:
+			err = p
+		case *goja.InterruptedError:
+			err = p
+		case *goja.StackOverflowError:
+			err = p
+		case goja.Value:
+			err = &thrown{p}
+		default:
+			err = &panicked{p, string(debug.Stack())}
+		}
+		switch err.(type) {
+		case *goja.InterruptedError, *goja.StackOverflowError, *panicked:
+			v.retired = true
+			v.rejected = nil // to report them would run more code
 		}
 	}()
-	err = f()
-	if len(v.rejected) > 0 {
-		v.reportRejections(inv)
-	}
-	return err
+	return f()
 }
 
 // reportRejections reports the promises that a turn rejected and nobody listens to. Code may listen for the event, and

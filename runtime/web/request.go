@@ -61,8 +61,15 @@ func (q *request) href() string {
 		if q.in.TLS {
 			scheme = "https://"
 		}
-		q.url = scheme + q.in.Host + q.in.Target
-		if needsParsing(q.in.Host) || needsParsing(q.in.Target) {
+		host, target := q.in.Host, q.in.Target
+		if host == "" { // HTTP/1.0 may leave it out
+			host = "localhost"
+		}
+		if target == "*" { // of OPTIONS: the server as a whole
+			target = "/*"
+		}
+		q.url = scheme + host + target
+		if needsParsing(host) || needsParsing(target) {
 			if u, err := parseURL(q.url, nil); err == nil {
 				q.url = u.href()
 			}
