@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -24,8 +25,12 @@ func mend(code string, m *sourceMap) (string, error) {
 	l := newLexer(code, languageJS)
 	var field token // get, set or async where a member of a class may begin
 	begins := false
+	var power bigPower
 	for t := l.next(); t.kind != tokenEOF; t = l.next() {
 		text := l.text(t)
+		if power.tooLarge(text) {
+			return "", faultAt(code, m, t.start, fmt.Sprintf("a constant BigInt power or shift by more than %d is not computed here: goja would do so while compiling, without bound", bigExponentMax))
+		}
 		if field.end > 0 {
 			if text == "=" || text == ";" || text == "}" {
 				edits = append(edits, edit{field.start, field.end, `"` + l.text(field) + `"`})
@@ -44,13 +49,7 @@ func mend(code string, m *sourceMap) (string, error) {
 		case tokenRegexp:
 			mended, err := mendRegexp(text)
 			if err != nil {
-				msg := Message{Text: err.Error()}
-				line := strings.Count(code[:t.start], "\n")
-				msg.place(m, line+1, t.start-strings.LastIndexByte(code[:t.start], '\n'))
-				if source, ok := m.content(msg.File); ok {
-					msg.around(source)
-				}
-				return "", &Error{Messages: []Message{msg}}
+				return "", faultAt(code, m, t.start, err.Error())
 			}
 			if mended != text {
 				edits = append(edits, edit{t.start, t.end, mended})
@@ -154,4 +153,48 @@ func asciiRegexp(literal string) string {
 func escapeRune(r rune) string {
 	r -= 0x10000
 	return fmt.Sprintf(`\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+}
+
+// faultAt is an error at an offset of the code, in its source.
+func faultAt(code string, m *sourceMap, offset int, text string) *Error {
+	msg := Message{Text: text}
+	line := strings.Count(code[:offset], "\n")
+	msg.place(m, line+1, offset-strings.LastIndexByte(code[:offset], '\n'))
+	if source, ok := m.content(msg.File); ok {
+		msg.around(source)
+	}
+	return &Error{Messages: []Message{msg}}
+}
+
+// bigExponentMax bounds constant BigInt powers and shifts. goja folds constants when it compiles, where no budget holds.
+const bigExponentMax = 9999
+
+// bigPower watches the tokens of a script for constant BigInt powers and shifts. The lexer gives operators byte by byte.
+type bigPower struct {
+	last     string // the token before
+	exponent bool   // an operator was seen, and since then only opening parentheses and signs
+	constant bool   // and then a BigInt literal
+	wrapped  bool   // in parentheses, so that it may be the beginning of a larger constant
+}
+
+// tooLarge takes the next token and reports whether it makes a constant that is too large.
+func (p *bigPower) tooLarge(text string) bool {
+	operator := (text == "*" || text == "<") && p.last == text
+	p.last = text
+	switch {
+	case p.constant && p.wrapped && (text == "*" || text == "+"), p.constant && operator && text == "*": // a ** b ** c is a ** (b ** c)
+		return true
+	case operator:
+		*p = bigPower{exponent: true}
+	case p.exponent && !p.constant && (text == "(" || text == "-" || text == "+" || text == "="):
+		p.wrapped = p.wrapped || text == "("
+	case p.exponent && !p.constant && len(text) > 1 && text[len(text)-1] == 'n' && '0' <= text[0] && text[0] <= '9':
+		p.constant = true
+		n, err := strconv.ParseInt(strings.ReplaceAll(text[:len(text)-1], "_", ""), 0, 64)
+		return err != nil || n > bigExponentMax
+	case p.constant && text == "*": // perhaps the first half of an operator
+	default:
+		*p = bigPower{last: text}
+	}
+	return false
 }
