@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"maps"
@@ -12,6 +13,9 @@ import (
 
 // configFile is the name of a project's configuration.
 const configFile = "fortuna.toml"
+
+// configBytesMax is far above what a configuration holds. Finding the place of every key takes quadratic time.
+const configBytesMax = 64 << 10
 
 // config is what fortuna.toml says.
 type config struct {
@@ -87,7 +91,10 @@ func loadConfig(dir, env string) (*config, error) {
 	if err != nil {
 		return nil, refused("", "read configuration: %v", err)
 	}
-	d, err := parseDocument(configFile, data)
+	if len(data) > configBytesMax {
+		return nil, refused("keep data in a file of its own and import it", "%s has %d bytes, more than %d", path, len(data), configBytesMax)
+	}
+	d, err := parseDocument(configFile, bytes.TrimPrefix(data, []byte("\ufeff"))) // some editors begin with it
 	if err != nil {
 		return nil, err
 	}
