@@ -34,6 +34,7 @@ type workshop struct {
 	running string   // hash of the bundle that code runs; "" when none
 	inputs  []string // the files of the last build
 	door    door     // as it was opened
+	wide    bool     // every file of the project is watched, not only those of the bundle
 }
 
 func newWorkshop(p *process, o devOptions) *workshop {
@@ -181,7 +182,11 @@ func (w *workshop) build() {
 		w.inputs = b.Inputs
 	}
 	if err != nil {
+		narrow := !w.wide
 		w.fail(buildFault(w.project, err))
+		if narrow {
+			w.build() // what was missing may have come when nobody was watching for it yet
+		}
 		return
 	}
 	if b.Hash == w.running {
@@ -225,6 +230,7 @@ func (w *workshop) watch(broken bool) {
 		}
 	}
 	var err error
+	w.wide = broken
 	if broken {
 		err = w.watcher.everything(w.project.root, files)
 	} else {
