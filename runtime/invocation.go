@@ -29,6 +29,7 @@ type invocation struct {
 	vm       *vm
 	spent    time.Duration // over all turns
 	answered bool
+	streams  bool // the handler has answered with a stream that has not ended
 	unsent   bool // answered in the turn that runs; sent when it is over
 	lingers  bool // answered, and kept by waitUntil
 	ended    bool
@@ -108,6 +109,7 @@ func (inv *invocation) respond(v goja.Value) {
 		f.Hint = "return new Response(...) or Response.json(...), or a promise of one"
 		inv.fail(f)
 	case a.Stream != nil:
+		inv.streams = true
 		inv.vm.realm.ReadAll(a.Stream,
 			func(data []byte) { inv.answer(a.Status, a.Header, data) },
 			func(reason goja.Value) { inv.fail(inv.vm.thrown(reason)) })
@@ -188,7 +190,7 @@ func (inv *invocation) overdue() {
 		return
 	}
 	if !inv.answered {
-		inv.fail(failDeadline(inv.dep.rt.cfg.Limits))
+		inv.fail(failDeadline(inv.dep.rt.cfg.Limits, inv.streams))
 		inv.signal("TimeoutError", "the deadline for the answer has passed")
 	} else if inv.waits > 0 {
 		inv.fail(failWaitUntil(inv.dep.rt.cfg.Limits))

@@ -95,6 +95,9 @@ func (b *Builder) Close() {
 
 // Build makes a Bundle of the files as they are now. Errors are those of the function Build.
 func (b *Builder) Build() (*Bundle, error) {
+	if path := filepath.Join(b.root, filepath.FromSlash(b.entry)); written(path) {
+		return reload(path)
+	}
 	b.inputs.reset()
 	awaits := 0
 	result, err := b.run(awaits)

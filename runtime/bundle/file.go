@@ -3,6 +3,7 @@ package bundle
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 )
@@ -42,6 +43,29 @@ func Load(path string) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load bundle %q: %w", path, err)
 	}
+	return b, nil
+}
+
+// written reports whether the file at path is one that WriteFile wrote.
+func written(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, len(marker))
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == marker
+}
+
+// reload is Load for a Builder whose entry is a bundle already: there is nothing to build, but files to watch.
+func reload(path string) (*Bundle, error) {
+	inputs := []string{path, path + ".map"}
+	b, err := Load(path)
+	if err != nil {
+		return &Bundle{Inputs: inputs}, &Error{Messages: []Message{{Text: err.Error()}}}
+	}
+	b.Inputs = inputs
 	return b, nil
 }
 

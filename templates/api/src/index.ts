@@ -7,8 +7,9 @@ interface Task {
   done: boolean;
 }
 
-// Every VM has its own: a real app keeps its state outside.
-const tasks: Task[] = [{ id: 1, title: "Read the code", done: false }];
+// Each VM has memory of its own, and there are several: what a handler changes here, the next request may not see. Keep
+// what must last outside.
+const tasks: readonly Task[] = [{ id: 1, title: "Read the code", done: false }];
 
 const app = new Hono();
 
@@ -21,9 +22,8 @@ app.post("/tasks", async (c) => {
   if (typeof title !== "string" || title === "") {
     throw new HTTPException(422, { message: "title must be a non-empty string" });
   }
-  const task = { id: tasks.length + 1, title, done: false };
-  tasks.push(task);
-  return c.json(task, 201);
+  const task: Task = { id: tasks.length + 1, title, done: false };
+  return c.json(task, 201); // not kept: see above
 });
 
 app.get("/tasks/:id", (c) => {
