@@ -128,7 +128,7 @@ func (inv *invocation) answer(status int, header []exchange.Field, body []byte) 
 	switch v := inv.vm; {
 	case v == nil || !v.busy:
 		inv.send()
-	case v.current == inv:
+	case v.owner == inv:
 		inv.unsent = true
 	default: // answered in another invocation's turn: they share a promise
 		v.after = append(v.after, inv.send, inv.settle)

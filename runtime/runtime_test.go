@@ -513,3 +513,45 @@ func TestWatchdog_chargesComputingOnly(t *testing.T) {
 	w.end(waiting)
 	w.end(computing)
 }
+
+// What one invocation begins after it was resumed by another's operation is its own, and outlives the other.
+func TestInvocation_sharedPromise(t *testing.T) {
+	h := start(t, Config{Workers: 1}, `
+		let release: any
+		const shared = new Promise(r => release = r)
+		export default { async fetch(r: Request) {
+			if (r.url.endsWith("/a")) { await new Promise(r => setTimeout(r, 1)); release(); return new Response("a") }
+			console.log("waiting")
+			await shared
+			await new Promise(r => setTimeout(r, 5))
+			return new Response("b")
+		} }`)
+	b := h.begin("GET", "/b", "")
+	h.waitLine("waiting")
+	if got := h.get("/a"); got != "a" {
+		t.Errorf("/a: %q", got)
+	}
+	if got := string(b.wait(t).body); got != "b" {
+		t.Errorf("/b: %q", got)
+	}
+}
+
+// Headers that code changes after it has answered are not those of the answer.
+func TestInvocation_answerIsACopy(t *testing.T) {
+	h := start(t, Config{Workers: 1}, `
+		const constant = new Response("c", { headers: { a: "1" } })
+		export default { routes: { "/c": constant }, fetch(r: Request, env: any, ctx: any) {
+			constant.headers.set("a", "2")
+			const res = new Response("x", { headers: { a: "1" } })
+			ctx.waitUntil(new Promise(r => setTimeout(r, 0)).then(() => { res.headers.set("a", "2"); console.log("changed") }))
+			return res
+		} }`)
+	x := h.begin("GET", "/", "").wait(t)
+	h.waitLine("changed")
+	if got := x.header[0].Value; got != "1" {
+		t.Errorf("a: %q", got)
+	}
+	if c := h.begin("GET", "/c", "").wait(t); c.header[0].Value != "1" {
+		t.Errorf("constant: %q", c.header[0].Value)
+	}
+}

@@ -28,7 +28,8 @@ type vm struct {
 
 	loading  bool
 	busy     bool        // a turn runs
-	current  *invocation // whose turn it is
+	owner    *invocation // whose turn it is
+	current  *invocation // whose code runs: in a turn of one, promise jobs of others may
 	inflight int
 	retired  bool            // takes no new invocations: its state is in doubt
 	rejected []*goja.Promise // rejected in this turn with nobody listening yet
@@ -57,6 +58,7 @@ func newVM(d *Deployment) (*vm, error) {
 	v.js.SetMaxCallStackSize(d.rt.cfg.Limits.CallStackMax)
 	v.realm = web.New(v.js, v, d.platform)
 	v.js.SetPromiseRejectionTracker(v.track)
+	v.js.SetAsyncContextTracker((*asyncContext)(v))
 	guard(v.js)
 	v.lease = d.rt.watchdog.lease(func() { v.js.Interrupt("CPU budget spent") })
 	if err := v.load(); err != nil {
@@ -121,7 +123,7 @@ func (v *vm) turn(inv *invocation, f func() error) *Failure {
 	if inv != nil {
 		budget = v.dep.rt.cfg.Limits.CPU - inv.spent
 	}
-	v.current, v.busy = inv, true
+	v.owner, v.current, v.busy = inv, inv, true
 	v.dep.rt.watchdog.begin(v.lease, budget)
 	suspect := inv != nil && v.loop != nil && inv.route.suspect.Load() > 0
 	clock := v.clock
@@ -146,7 +148,7 @@ func (v *vm) turn(inv *invocation, f func() error) *Failure {
 			inv.route.demote()
 		}
 	}
-	v.current, v.busy = nil, false
+	v.owner, v.current, v.busy = nil, nil, false
 	if inv != nil {
 		switch {
 		case v.loop == nil:
@@ -271,6 +273,8 @@ func (v *vm) Begin(what string) (web.Ticket, error) {
 	switch {
 	case inv == nil:
 		return nil, fmt.Errorf("%s: not allowed while the app loads; call it in a handler", what)
+	case inv.ended:
+		return nil, fmt.Errorf("%s: the request that this code belongs to has ended", what)
 	case inv.open >= v.dep.rt.cfg.Limits.OperationsMax:
 		return nil, fmt.Errorf("%s: %d operations are open already: limits.operations_max = %d", what, inv.open, inv.open)
 	}
@@ -287,3 +291,16 @@ func (v *vm) Log(level web.Level, text string) {
 		f(Line{Level: level, Text: text})
 	}
 }
+
+// asyncContext follows code through its awaits: what an invocation begins is its own, also when it was resumed in the turn
+// of another one that settled a promise they share.
+type asyncContext vm
+
+// Grab is asked when code awaits.
+func (a *asyncContext) Grab() any { return a.current }
+
+// Resumed is called before the job that goes on with it.
+func (a *asyncContext) Resumed(o any) { a.current, _ = o.(*invocation) }
+
+// Exited is called after it.
+func (a *asyncContext) Exited() { a.current = a.owner }

@@ -20,6 +20,7 @@ type watchdog struct {
 	asleep atomic.Bool
 	wake   chan struct{}
 	stop   chan struct{}
+	once   sync.Once
 }
 
 // lease is the time a VM may run for: its current turn's deadline, in nanoseconds of the process clock.
@@ -146,4 +147,4 @@ func (w *watchdog) check(t int64) (busy bool) {
 	return busy
 }
 
-func (w *watchdog) close() { close(w.stop) }
+func (w *watchdog) close() { w.once.Do(func() { close(w.stop) }) }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dop251/goja"
 
@@ -163,7 +164,7 @@ func (r *Realm) Answer(v goja.Value) (Answer, error) {
 	case s.body.isUsed(r):
 		return Answer{}, fmt.Errorf("the Response that the handler returned has been read or sent already; return response.clone()")
 	}
-	a := Answer{Status: s.status, Header: s.header.list}
+	a := Answer{Status: s.status, Header: slices.Clone(s.header.list)} // code may go on to change its own
 	if s.body.present {
 		s.body.take()
 		if data, ok := s.body.bytes(); ok {
@@ -181,7 +182,7 @@ func (r *Realm) Constant(v goja.Value) (Answer, bool) {
 	if !ok || s.typ == "error" || s.body.stream != nil {
 		return Answer{}, false
 	}
-	return Answer{Status: s.status, Header: s.header.list, Body: s.body.data}, true
+	return Answer{Status: s.status, Header: slices.Clone(s.header.list), Body: s.body.data}, true
 }
 
 // ReadAll reads a stream to its end: done gets all of it, or failed the reason it broke. Both run in a turn.
