@@ -158,12 +158,15 @@ func (d *Deployment) warm(s *seat, loop exchange.Loop) {
 		}
 		v.loop = loop
 		v.post = func(job func()) { loop.Post(job) }
-		loop.Post(func() {
+		if !loop.Post(func() {
 			v.lease.thread.Store(ownThread()) // so that the watchdog can tell computing from waiting
 			s.vm = v
 			s.warming.Store(false)
 			d.release()
-		})
+		}) { // the loop has ended
+			v.close()
+			d.release()
+		}
 	}()
 }
 

@@ -284,9 +284,6 @@ func (g *guards) joined(c goja.FunctionCall) {
 		return
 	}
 	n := int(o.Get("length").ToInteger())
-	if n < 1024 {
-		return
-	}
 	separator := 1
 	if s, ok := c.Argument(0).(goja.String); ok {
 		separator = length(s)

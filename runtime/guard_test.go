@@ -33,6 +33,7 @@ func TestGuard_refusesAmplifiers(t *testing.T) {
 		`Object.keys(new Array(1e8))`:                               "RangeError: an array",
 		`new Uint8Array(1e8).join()`:                                "RangeError: an array",
 		`String.raw({raw: {length: 1e9}})`:                          "RangeError: an array",
+		`Array(1000).join('x'.repeat(1e7))`:                         "RangeError: join",
 		`new ArrayBuffer(1e10)`:                                     "RangeError: ArrayBuffer: 10000000000 bytes are too many",
 		`new Uint8Array(2e9)`:                                       "RangeError: Uint8Array",
 		`new Float64Array({length: 1e9})`:                           "RangeError: an array",

@@ -172,7 +172,9 @@ func (r *Realm) fill(h *headers, what string, init goja.Value) {
 		return
 	}
 	for _, k := range o.Keys() {
-		h.append(r.headerName(what, r.VM.ToValue(k)), r.headerValue(what, o.Get(k)))
+		if v := o.Get(k); v != nil { // a getter may have deleted it
+			h.append(r.headerName(what, r.VM.ToValue(k)), r.headerValue(what, v))
+		}
 	}
 }
 

@@ -327,8 +327,10 @@ func (r *Realm) installJSON() {
 	object := r.VM.GlobalObject().Get("JSON").(*goja.Object)
 	original := object.Get("parse").Export().(func(goja.FunctionCall) goja.Value)
 	must(object.DefineDataProperty("parse", r.function("parse", 0, func(r *Realm, c goja.FunctionCall) goja.Value {
-		v := r.parseJSON(text(c.Argument(0)))
+		source := text(c.Argument(0))
+		v := r.parseJSON(source)
 		if _, ok := goja.AssertFunction(c.Argument(1)); ok {
+			c.Arguments[0] = r.VM.ToValue(source) // what was checked, not what it would convert to again
 			return original(c)
 		}
 		return v

@@ -47,6 +47,9 @@ func (w *jsonWriter) stringify(v goja.Value) (text []byte, ok bool) {
 
 // property writes v, the value of key in holder. It writes nothing and reports false for what JSON has no word for.
 func (w *jsonWriter) property(holder goja.Value, key string, v goja.Value) bool {
+	if len(w.out) > jsonBytesMax {
+		panic(w.r.RangeError("JSON.stringify: the text is longer than %d bytes", jsonBytesMax))
+	}
 	if v == nil {
 		v = goja.Undefined()
 	}
@@ -138,9 +141,6 @@ func (w *jsonWriter) object(key string, o *goja.Object) {
 	}
 	if i := slices.Index(w.stack, o); i >= 0 {
 		panic(w.r.TypeError("%s", w.circle(i, key)))
-	}
-	if len(w.out) > jsonBytesMax {
-		panic(w.r.RangeError("JSON.stringify: the text is longer than %d bytes", jsonBytesMax))
 	}
 	w.stack = append(w.stack, o)
 	if len(w.stack) > 1 {
