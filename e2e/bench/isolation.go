@@ -17,9 +17,10 @@ const (
 )
 
 // isolation loads one route in windows that alternate between a quiet server and one whose other route never returns.
-// The server may use every core, as it does by default.
+// The server may use every core, as it does by default. The app makes nothing as it loads: the VM whose turn was stopped is
+// replaced, and the loading of the next one is not what is measured here.
 func isolation(ctx context.Context, b *bench) ([]figure, error) {
-	s, err := b.startProbe(ctx, "isolation", "probe.js", "")
+	s, err := b.startProbe(ctx, "isolation", "isolation.js", "")
 	if err != nil {
 		return nil, err
 	}

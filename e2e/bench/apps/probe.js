@@ -8,8 +8,6 @@ const big = pattern.repeat(Math.ceil(size / pattern.length)).slice(0, size);
 export default {
   fetch(request) {
     switch (new URL(request.url).pathname) {
-      case "/spin":
-        for (;;) {}
       case "/big":
         return new Response(big);
       default:
