@@ -9,12 +9,17 @@ import (
 	"time"
 )
 
-// The other route is loaded well below what the server can do, so that its p99 shows what the loop does to it and not
-// the queue it makes itself.
-const (
-	isolationConnections = 16
-	isolationPause       = 5 * time.Millisecond
-)
+// isolationLoads are what the other route has to bear: a light load, one that keeps a core half busy, and all it can
+// do. On a machine of two cores the endless loop takes one, and the load needs its own: the middle one shows that too.
+var isolationLoads = []struct {
+	name        string
+	connections int
+	pause       time.Duration // between the requests of a connection
+}{
+	{"light", 4, 5 * time.Millisecond},
+	{"paced", 16, 5 * time.Millisecond},
+	{"saturated", 64, 0},
+}
 
 // isolation loads one route in windows that alternate between a quiet server and one whose other route never returns.
 // The server may use every core, as it does by default. The app makes nothing as it loads: the VM whose turn was stopped is
@@ -25,48 +30,50 @@ func isolation(ctx context.Context, b *bench) ([]figure, error) {
 		return nil, err
 	}
 	defer s.close()
-	w := &workload{name: "isolation", path: "/", want: "ok", media: "text/plain"}
-	if err := s.check(ctx, w); err != nil {
+	if err := s.check(ctx, &workload{name: "isolation", path: "/", want: "ok", media: "text/plain"}); err != nil {
 		return nil, err
 	}
-	script, err := b.script(w, isolationPause)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := b.press(ctx, s.url("/"), script, isolationConnections); err != nil { // warms up
-		return nil, err
-	}
-	var quiet, spinning, ratios []float64
+	var figures []figure
 	stopped := 0
-	for round := range b.rounds {
-		alone, err := b.press(ctx, s.url("/"), script, isolationConnections)
+	for _, l := range isolationLoads {
+		w := &workload{name: "isolation-" + l.name, path: "/"}
+		script, err := b.script(w, l.pause)
 		if err != nil {
 			return nil, err
 		}
-		n, beside, err := b.pressBesideSpin(ctx, s, script)
-		if err != nil {
+		if _, err := b.press(ctx, s.url("/"), script, l.connections); err != nil { // warms up
 			return nil, err
 		}
-		stopped += n
-		quiet = append(quiet, milliseconds(alone.p99))
-		spinning = append(spinning, milliseconds(beside.p99))
-		ratios = append(ratios, float64(beside.p99)/float64(alone.p99))
-		b.say("isolation %d/%d p99 %v quiet, %v beside %d stopped loops", round+1, b.rounds, alone.p99, beside.p99, n)
+		var quiet, beside, ratios []float64
+		for round := range b.rounds {
+			alone, err := b.press(ctx, s.url("/"), script, l.connections)
+			if err != nil {
+				return nil, err
+			}
+			n, spun, err := b.pressBesideSpin(ctx, s, script, l.connections)
+			if err != nil {
+				return nil, err
+			}
+			stopped += n
+			quiet = append(quiet, milliseconds(alone.p99))
+			beside = append(beside, milliseconds(spun.p99))
+			ratios = append(ratios, float64(spun.p99)/float64(alone.p99))
+			b.say("isolation %s %d/%d p99 %v quiet, %v beside %d stopped loops", l.name, round+1, b.rounds, alone.p99, spun.p99, n)
+		}
+		figures = append(figures,
+			figure{Name: l.name + ": p99 beside the loop / quiet", Goal: 1.5}.over(ratios),
+			figure{Name: l.name + ": p99 quiet", Unit: "ms"}.over(quiet),
+			figure{Name: l.name + ": p99 beside the loop", Unit: "ms"}.over(beside))
 	}
 	if err := s.alive(); err != nil {
 		return nil, err
 	}
-	return []figure{
-		figure{Name: "p99 beside the loop / quiet", Goal: 1.5}.over(ratios),
-		figure{Name: "p99 quiet", Unit: "ms"}.over(quiet),
-		figure{Name: "p99 beside the loop", Unit: "ms"}.over(spinning),
-		{Name: "loops stopped, by one process", Value: float64(stopped)},
-	}, nil
+	return append(figures, figure{Name: "loops stopped, by one process", Value: float64(stopped)}), nil
 }
 
 // pressBesideSpin loads the good route while one client asks for the endless one without pause, and counts how often
 // that was stopped.
-func (b *bench) pressBesideSpin(ctx context.Context, s *server, script string) (stopped int, l load, err error) {
+func (b *bench) pressBesideSpin(ctx context.Context, s *server, script string, connections int) (stopped int, l load, err error) {
 	spinCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	var wg sync.WaitGroup
@@ -89,7 +96,7 @@ func (b *bench) pressBesideSpin(ctx context.Context, s *server, script string) (
 			}
 		}
 	})
-	l, err = b.press(ctx, s.url("/"), script, isolationConnections)
+	l, err = b.press(ctx, s.url("/"), script, connections)
 	stop()
 	wg.Wait()
 	if err == nil {

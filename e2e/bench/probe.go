@@ -20,7 +20,7 @@ type probe struct {
 }
 
 var probes = []probe{
-	{"isolation", "an endless loop on one route must not slow another; server on every core, 16 connections that pause 5 ms", isolation},
+	{"isolation", "an endless loop on one route must not slow another; server on every core; 4 and 16 connections that pause 5 ms, and 64 that do not", isolation},
 	{"slowreader", "a reader that stalls in 32 MiB and sends one more byte must not cost CPU", slowReader},
 	{"dials", "a thousand connections at 256 file descriptors must not end the server", dials},
 	{"await2ms", "many clients on a handler that awaits 2 ms; server on every core", await},
