@@ -286,8 +286,9 @@ func (w *workshop) drain(server *edge.Server, signals <-chan os.Signal) {
 		// What is left at the deadline is cut; that it was is no failure of the command.
 		_ = server.Drain(ctx)
 		if code, _ := w.front.now(); code != nil {
-			_ = code.Close(ctx)
+			_ = code.Close(ctx) // before the loops end: what was given to waitUntil runs on them
 		}
+		_ = server.Close()
 	}()
 	select {
 	case <-done:

@@ -61,7 +61,30 @@ func TestDrain_deadline(t *testing.T) {
 	if err := s.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 	c.end()
+}
+
+// A handler that has answered may have more to do on its loop: the loops run until Close.
+func TestDrain_leavesLoops(t *testing.T) {
+	loops := make(chan exchange.Loop, 1)
+	s := start(t, Config{Handler: exchange.HandlerFunc(func(x exchange.Exchange) {
+		loops <- x.Loop()
+		describe(x)
+	})})
+	c := dial(t, s)
+	c.send(get)
+	c.answer("GET")
+	if err := s.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ran := make(chan struct{})
+	if l := <-loops; !l.Post(func() { close(ran) }) {
+		t.Fatal("the loop has ended")
+	}
+	<-ran
 }
 
 // modes counts the connections of all loops and carriers by mode.

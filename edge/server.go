@@ -114,8 +114,8 @@ func (s *Server) Stats() Stats {
 	}
 }
 
-// Drain refuses new connections, closes idle ones, lets exchanges in flight finish, and closes the server. When ctx
-// ends first it closes what is left and returns the context's error.
+// Drain refuses new connections, closes idle ones and lets exchanges in flight finish, until ctx ends: then the error
+// says how many connections are left. The loops run on, for what handlers have still to do on them; Close ends them.
 func (s *Server) Drain(ctx context.Context) error {
 	s.draining.Store(true)
 	for _, l := range s.loops {
@@ -130,10 +130,10 @@ func (s *Server) Drain(ctx context.Context) error {
 		select {
 		case <-s.empty:
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("drain: %d connections left: %w", s.open.Load(), ctx.Err()), s.Close())
+			return fmt.Errorf("drain: %d connections left: %w", s.open.Load(), ctx.Err())
 		}
 	}
-	return s.Close()
+	return nil
 }
 
 // Close closes the listeners and every connection, and returns when no loop runs any more.

@@ -78,7 +78,7 @@ func newDeployment(rt *Runtime, b *bundle.Bundle) (*Deployment, error) {
 	}
 	d.inflight.Store(1)
 	d.workers = newLane(d, rt.cfg.Workers, workerNice, first)
-	d.slow = newLane(d, 1, slowNice, nil)
+	d.slow = newLane(d, max(1, rt.cfg.Workers/2), slowNice, nil)
 	return d, nil
 }
 
@@ -106,8 +106,8 @@ func (d *Deployment) serve(x exchange.Exchange) {
 	if inv.route == nil {
 		inv.route = d.shapes.of(q.Method, q.Path)
 	}
-	if v := d.seated(inv.home, inv.route); v != nil {
-		inv.serve(v)
+	if inv.vm = d.seated(inv.home, inv.route); inv.vm != nil {
+		inv.serve()
 		return
 	}
 	l := d.workers

@@ -63,6 +63,12 @@ func failDeadline(l Limits, streams bool) *Failure {
 	return f
 }
 
+func failQueued(l Limits) *Failure {
+	return &Failure{Code: "queue_deadline", Status: 503,
+		Message: fmt.Sprintf("the request has waited %d ms for a VM: limits.wall_ms = %d", l.Wall.Milliseconds(), l.Wall.Milliseconds()),
+		Hint:    "are handlers slow, or is the app asked for more than this machine can compute?"}
+}
+
 func failWaitUntil(l Limits) *Failure {
 	return &Failure{Code: "wait_until", Status: 200,
 		Message: fmt.Sprintf("what was given to ctx.waitUntil has not ended within %d ms of the answer: limits.wait_until_ms = %d", l.WaitUntil.Milliseconds(), l.WaitUntil.Milliseconds())}

@@ -26,6 +26,9 @@ type invocation struct {
 	params  []router.Param
 	began   int64 // process clock
 
+	taken atomic.Bool     // from the queue, by a worker or by what ends it there
+	gone  <-chan struct{} // closed when the client has left; nil if it was never asked
+
 	vm       *vm
 	spent    time.Duration // over all turns
 	answered bool
@@ -40,20 +43,55 @@ type invocation struct {
 	header []exchange.Field
 	body   []byte
 
+	timer *time.Timer // for the deadline; nil for an invocation that neither waits for a worker nor awaits
+
 	// Made when the handler did not answer in its first turn.
 	ctx    context.Context
 	cancel context.CancelFunc
-	timer  *time.Timer
+}
+
+// wait prepares the invocation to wait for a worker: its deadline counts already, and a client that leaves is not served.
+// It runs on home.
+func (inv *invocation) wait() {
+	inv.gone = inv.x.Done()
+	inv.timer = time.AfterFunc(inv.left(), func() {
+		if inv.taken.CompareAndSwap(false, true) {
+			inv.home.Post(func() { inv.dep.refuse(inv.x, failQueued(inv.dep.rt.cfg.Limits)) })
+		} else if v := inv.vm; v != nil {
+			v.post(inv.overdue)
+		}
+	})
+}
+
+// left is the time to the deadline.
+func (inv *invocation) left() time.Duration {
+	return inv.dep.rt.cfg.Limits.Wall - time.Duration(now()-inv.began)
+}
+
+// take gives a waiting invocation to v's worker. It reports false when its time was up, or when nobody waits for it any
+// more; then it has been counted out.
+func (inv *invocation) take(v *vm) bool {
+	inv.vm = v
+	if !inv.taken.CompareAndSwap(false, true) {
+		return false
+	}
+	select {
+	case <-inv.gone:
+		inv.drop()
+		return false
+	default:
+		return true
+	}
 }
 
 // serve calls the handler. It runs on the VM's goroutine.
-func (inv *invocation) serve(v *vm) {
-	inv.vm = v
+func (inv *invocation) serve() {
+	v := inv.vm
 	v.inflight++
 	f := v.turn(inv, func() error {
 		result, err := v.app.call(v, inv)
 		if err == nil {
-			inv.take(result)
+			inv.settleWith(result)
 		}
 		return err
 	})
@@ -66,8 +104,15 @@ func (inv *invocation) serve(v *vm) {
 	inv.settle()
 }
 
-// take answers with what the handler returned: a Response, or a promise of one. It runs in a turn.
-func (inv *invocation) take(result goja.Value) {
+// drop ends an invocation that no VM has begun.
+func (inv *invocation) drop() {
+	inv.ended = true
+	inv.timer.Stop()
+	inv.dep.release()
+}
+
+// settleWith answers with what the handler returned: a Response, or a promise of one. It runs in a turn.
+func (inv *invocation) settleWith(result goja.Value) {
 	p, ok := promise(result)
 	if !ok {
 		inv.respond(result)
@@ -166,13 +211,11 @@ func (inv *invocation) fail(f *Failure) {
 func (inv *invocation) park() {
 	inv.ctx, inv.cancel = context.WithCancel(context.Background())
 	v := inv.vm
-	inv.timer = time.AfterFunc(inv.dep.rt.cfg.Limits.Wall-time.Duration(now()-inv.began), func() { v.post(inv.overdue) })
-	watch := func() { go inv.watch(inv.x.Done(), inv.ctx.Done()) }
-	if v.loop != nil {
-		watch()
-	} else if !inv.home.Post(watch) {
-		v.post(inv.deserted) // the connection has ended, and its goroutine with it
+	if v.loop != nil { // it did not wait for a worker
+		inv.gone = inv.x.Done()
+		inv.timer = time.AfterFunc(inv.left(), func() { v.post(inv.overdue) })
 	}
+	go inv.watch(inv.gone, inv.ctx.Done())
 }
 
 // watch waits for the client to leave, or for the invocation to end. It is a goroutine of its own.
@@ -259,6 +302,8 @@ func (inv *invocation) end() {
 	inv.ended = true
 	if inv.cancel != nil {
 		inv.cancel()
+	}
+	if inv.timer != nil {
 		inv.timer.Stop()
 	}
 	inv.vm.inflight--

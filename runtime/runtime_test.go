@@ -116,6 +116,12 @@ func start(t testing.TB, cfg Config, source string) *harness {
 
 // begin sends a request; the answer is there when ended is closed.
 func (h *harness) begin(method, target, body string, header ...exchange.Field) *testExchange {
+	x := h.unsent(method, target, body, header...)
+	h.loop.Post(func() { h.rt.Serve(x) })
+	return x
+}
+
+func (h *harness) unsent(method, target, body string, header ...exchange.Field) *testExchange {
 	path, query, _ := strings.Cut(target, "?")
 	x := &testExchange{loop: h.loop, gone: make(chan struct{}), ended: make(chan struct{}), request: &exchange.Request{
 		Method: method, Target: target, Path: path, Query: query, Host: "test", Minor: 1, Header: header,
@@ -123,7 +129,6 @@ func (h *harness) begin(method, target, body string, header ...exchange.Field) *
 	if body != "" {
 		x.request.Body = []byte(body)
 	}
-	h.loop.Post(func() { h.rt.Serve(x) })
 	return x
 }
 

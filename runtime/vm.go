@@ -146,6 +146,7 @@ func (v *vm) turn(inv *invocation, f func() error) *Failure {
 		v.retired = true
 		if inv != nil {
 			inv.route.demote()
+			inv.waits = 0 // nothing it may wait for has any budget left to go on with
 		}
 	}
 	v.owner, v.current, v.busy = nil, nil, false
@@ -276,7 +277,7 @@ func (v *vm) Begin(what string) (web.Ticket, error) {
 	case inv.ended:
 		return nil, fmt.Errorf("%s: the request that this code belongs to has ended", what)
 	case inv.open >= v.dep.rt.cfg.Limits.OperationsMax:
-		return nil, fmt.Errorf("%s: %d operations are open already: limits.operations_max = %d", what, inv.open, inv.open)
+		return nil, fmt.Errorf("%s: %d operations are open already: limits.operations_max = %d", what, inv.open, v.dep.rt.cfg.Limits.OperationsMax)
 	}
 	if inv.ctx == nil {
 		inv.park()

@@ -34,13 +34,18 @@ func newLane(d *Deployment, workers, nice int, ready *vm) *lane {
 	return l
 }
 
-// offer queues an invocation; it reports false when the queue is full.
+// offer queues an invocation; it reports false when the queue is full. It runs on the invocation's loop.
 func (l *lane) offer(inv *invocation) bool {
+	if len(l.queue) == cap(l.queue) {
+		return false
+	}
+	inv.wait()
 	select {
 	case l.queue <- inv:
 		return true
 	default:
-		return false
+		inv.timer.Stop()
+		return !inv.taken.CompareAndSwap(false, true) // unless its time was up this very moment
 	}
 }
 
@@ -89,13 +94,17 @@ func (w *worker) serve(inv *invocation) {
 	if w.vm == nil || w.vm.retired {
 		v, err := newVM(w.lane.dep)
 		if err != nil {
-			inv.fail(asFailure(err))
-			inv.dep.release()
+			if inv.take(nil) {
+				inv.fail(asFailure(err))
+				inv.drop()
+			}
 			return // the next invocation tries again
 		}
 		w.own(v)
 	}
-	inv.serve(w.vm)
+	if inv.take(w.vm) {
+		inv.serve()
+	}
 }
 
 // mailbox is a list of jobs for one goroutine, posted from any.

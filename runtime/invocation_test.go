@@ -1,0 +1,39 @@
+package runtime
+
+import (
+	"testing"
+	"time"
+)
+
+func TestInvocation_clientLeftTheQueue(t *testing.T) {
+	h := start(t, Config{}, `export default { fetch(): Response { console.log("served"); return new Response() } }`)
+	x := h.unsent("GET", "/", "")
+	close(x.gone)
+	h.loop.Post(func() { h.rt.Serve(x) })
+	h.get("/other") // queued behind it
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.lines) != 1 {
+		t.Errorf("the handler ran %d times, once for nobody", len(h.lines))
+	}
+}
+
+func TestInvocation_deadlineInTheQueue(t *testing.T) {
+	limits := DefaultLimits()
+	limits.Wall, limits.CPU = 20*time.Millisecond, 200*time.Millisecond
+	h := start(t, Config{Limits: limits, Workers: 1}, `export default { fetch() { for (;;); } }`)
+	h.begin("GET", "/", "")
+	x := h.begin("GET", "/", "").wait(t)
+	if want := "queue_deadline: the request has waited 20 ms for a VM: limits.wall_ms = 20\n"; x.status != 503 || string(x.body) != want {
+		t.Errorf("got %d %s", x.status, x.body)
+	}
+}
+
+// What an invocation has given to waitUntil cannot go on when its budget is spent: it does not hold the VM.
+func TestInvocation_stoppedTurnWaitsForNothing(t *testing.T) {
+	h := start(t, Config{}, `export default { fetch(request: Request, env: any, ctx: any) { ctx.waitUntil(new Promise(() => {})); for (;;); } }`)
+	if x := h.begin("GET", "/", "").wait(t); x.status != 503 {
+		t.Errorf("got %d", x.status)
+	}
+	// The harness fails if an invocation is left.
+}
