@@ -94,6 +94,11 @@ func (v *vm) failure(err error) *Failure {
 			f.Message = fmt.Sprintf("the top level of the app computed for more than %d ms: limits.startup_ms = %d", limits.StartUp.Milliseconds(), limits.StartUp.Milliseconds())
 			f.Hint = "move work into a handler, or set a higher limits.startup_ms in fortuna.toml"
 		}
+		if e.Value() == overMemory {
+			f.Code = "memory"
+			f.Message = fmt.Sprintf("memory grew by more than %d bytes in one turn of the handler: limits.turn_bytes = %d", limits.TurnBytesMax, limits.TurnBytesMax)
+			f.Hint = "does a string or an array grow without end? Set a higher limits.turn_bytes in fortuna.toml if it needs that much"
+		}
 		v.locate(f, frames(e.Stack()))
 		if p := v.dep.bundle.Loop(f.Position); p != f.Position {
 			f.Position, f.Frame = p, v.dep.bundle.Frame(p)

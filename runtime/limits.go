@@ -20,6 +20,7 @@ type Limits struct {
 	InflightMax   int
 	QueueMax      int
 	FetchBytesMax int
+	TurnBytesMax  int
 }
 
 // DefaultLimits are the limits of an app that sets none.
@@ -34,6 +35,7 @@ func DefaultLimits() Limits {
 		InflightMax:   10_000,
 		QueueMax:      1000,
 		FetchBytesMax: web.FetchResponseBytes,
+		TurnBytesMax:  256 << 20,
 	}
 }
 
@@ -66,6 +68,8 @@ var limitFields = []struct {
 		count: func(l *Limits) *int { return &l.QueueMax }},
 	{key: "fetch_response_bytes", unit: "bytes", reason: "body of a response to fetch: it is held in memory when code reads it whole",
 		count: func(l *Limits) *int { return &l.FetchBytesMax }},
+	{key: "turn_bytes", unit: "bytes", reason: "the heap may grow by during one turn of a handler: what is unbounded is stopped before memory is out",
+		count: func(l *Limits) *int { return &l.TurnBytesMax }},
 }
 
 // Table lists every limit.

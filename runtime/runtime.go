@@ -61,7 +61,7 @@ func New(cfg Config) *Runtime {
 	if cfg.Workers == 0 {
 		cfg.Workers = max(2, cfg.Loops)
 	}
-	r := &Runtime{cfg: cfg, watchdog: newWatchdog()}
+	r := &Runtime{cfg: cfg, watchdog: newWatchdog(cfg.Limits.TurnBytesMax)}
 	go web.Precompile()
 	for name := range cfg.Vars {
 		r.vars = append(r.vars, name)

@@ -60,7 +60,7 @@ func newVM(d *Deployment) (*vm, error) {
 	v.js.SetPromiseRejectionTracker(v.track)
 	v.js.SetAsyncContextTracker((*asyncContext)(v))
 	guard(v.js)
-	v.lease = d.rt.watchdog.lease(func() { v.js.Interrupt("CPU budget spent") })
+	v.lease = d.rt.watchdog.lease(func(why overrun) { v.js.Interrupt(why) })
 	if err := v.load(); err != nil {
 		v.close()
 		return nil, err

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"runtime/metrics"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,7 +15,14 @@ const watchdogPeriod = 10 * time.Millisecond
 //
 // A turn is over its budget when it has lasted that long and its thread has used as much CPU meanwhile: on a machine that
 // is busy with other things a turn is not charged for the time it had to wait.
+//
+// goja does not count what a turn allocates, so the watchdog looks at the heap of the process: turns during which it has
+// grown by more than turnBytes, beyond the garbage that collections leave room for, are stopped. One of them may be
+// innocent; a process that ends for lack of memory stops them all.
 type watchdog struct {
+	turnBytes uint64
+	heap      []metrics.Sample
+
 	mu     sync.Mutex
 	leases map[*lease]struct{}
 	asleep atomic.Bool
@@ -26,14 +34,24 @@ type watchdog struct {
 // lease is the time a VM may run for: its current turn's deadline, in nanoseconds of the process clock.
 type lease struct {
 	deadline  atomic.Int64
-	interrupt func()
+	interrupt func(overrun)
 	thread    atomic.Int32 // of the owner's goroutine, which is locked to it; 0 until the VM has an owner
 
-	// The watchdog's own: the turn it saw last, by its deadline, and what its thread had used and the turn had left then.
+	// The watchdog's own: the turn it saw last, by its deadline; what its thread had used and the turn had left then; and how
+	// large the heap may become.
 	seen     int64
 	seenCPU  time.Duration
 	seenLeft time.Duration
+	heapMax  uint64
 }
+
+// overrun is why a turn was interrupted: the value of goja's InterruptedError.
+type overrun string
+
+const (
+	overCPU    overrun = "CPU budget spent"
+	overMemory overrun = "memory bound passed"
+)
 
 // States of a lease's deadline besides a point in time.
 const (
@@ -47,14 +65,14 @@ var processStart = time.Now()
 // now is the process clock: nanoseconds, monotonic, never 0.
 func now() int64 { return int64(time.Since(processStart)) + 1 }
 
-func newWatchdog() *watchdog {
-	w := &watchdog{leases: map[*lease]struct{}{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+func newWatchdog(turnBytes int) *watchdog {
+	w := &watchdog{turnBytes: uint64(turnBytes), heap: []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}}, leases: map[*lease]struct{}{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 	go w.run()
 	return w
 }
 
 // lease registers a VM; interrupt is called from the watchdog's goroutine.
-func (w *watchdog) lease(interrupt func()) *lease {
+func (w *watchdog) lease(interrupt func(overrun)) *lease {
 	l := &lease{interrupt: interrupt}
 	w.mu.Lock()
 	w.leases[l] = struct{}{}
@@ -128,23 +146,45 @@ func (w *watchdog) run() {
 func (w *watchdog) check(t int64) (busy bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	var heap, room uint64
 	for l := range w.leases {
 		d := l.deadline.Load()
 		if d == resting {
 			continue
 		}
-		busy = true
+		if !busy {
+			busy = true
+			heap, room = w.heapBytes()
+		}
 		cpu := cpuOf(l.thread.Load())
 		if d != l.seen {
 			// Met late, when the watchdog itself had to wait for a core, a turn gets the benefit of the doubt.
-			l.seen, l.seenCPU, l.seenLeft = d, cpu, max(time.Duration(d-t), watchdogPeriod/2)
+			l.seen, l.seenCPU, l.seenLeft, l.heapMax = d, cpu, max(time.Duration(d-t), watchdogPeriod/2), heap+room
 		}
-		if d > 0 && t > d && cpu-l.seenCPU >= l.seenLeft && l.deadline.CompareAndSwap(d, interrupting) {
-			l.interrupt()
-			l.deadline.Store(interrupted)
+		switch {
+		case d <= 0:
+		case t > d && cpu-l.seenCPU >= l.seenLeft:
+			l.stop(d, overCPU)
+		case heap > l.heapMax:
+			l.stop(d, overMemory)
 		}
 	}
 	return busy
+}
+
+// stop interrupts the turn with the deadline d, unless it has just ended.
+func (l *lease) stop(d int64, why overrun) {
+	if l.deadline.CompareAndSwap(d, interrupting) {
+		l.interrupt(why)
+		l.deadline.Store(interrupted)
+	}
+}
+
+// heapBytes is what objects on the heap occupy, garbage that has not been collected yet included, and by how much a turn
+// may let it grow.
+func (w *watchdog) heapBytes() (now, room uint64) {
+	metrics.Read(w.heap)
+	return w.heap[0].Value.Uint64(), w.heap[1].Value.Uint64() + w.turnBytes
 }
 
 func (w *watchdog) close() { w.once.Do(func() { close(w.stop) }) }

@@ -15,17 +15,35 @@ func TestWatchdog_chargesComputingOnly(t *testing.T) {
 		thread <- ownThread()
 		<-done // waits, as a preempted turn does
 	}()
-	w := newWatchdog()
+	w := newWatchdog(1 << 30)
 	defer w.close()
 	var stopped atomic.Bool
-	waiting := w.lease(func() { t.Error("a turn that only waited was stopped") })
+	waiting := w.lease(func(overrun) { t.Error("a turn that only waited was stopped") })
 	waiting.thread.Store(<-thread)
 	w.begin(waiting, time.Millisecond)
-	computing := w.lease(func() { stopped.Store(true) })
+	computing := w.lease(func(overrun) { stopped.Store(true) })
 	computing.thread.Store(ownThread())
 	w.begin(computing, 5*time.Millisecond)
 	for sum := 0; !stopped.Load(); sum++ { // computes
 	}
 	w.end(waiting)
 	w.end(computing)
+}
+
+// What goja's operators make is bounded by nothing but the heap's growth.
+func TestWatchdog_memory(t *testing.T) {
+	limits := DefaultLimits()
+	limits.TurnBytesMax, limits.CPU = 32<<20, 20*time.Second
+	for name, code := range map[string]string{
+		"doubling": `let s = "0123456789"; for (;;) s += s;`,
+		"pushing":  `const a: any[] = []; for (;;) a.push({ a });`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := start(t, Config{Limits: limits}, `export default { fetch() { `+code+` } }`)
+			x := h.begin("GET", "/", "").wait(t)
+			if f := h.lastFailure(); x.status != 503 || f.Code != "memory" || f.Position.Line != 1 {
+				t.Errorf("got %d, %v", x.status, f)
+			}
+		})
+	}
 }
