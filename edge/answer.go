@@ -40,6 +40,7 @@ type answer struct {
 	more    [][]byte // and then
 	refusal *http1.Error
 	done    chan struct{}
+	drained func() // to run when the peer has taken what was written
 	start   time.Time // only with Config.Access
 	sent    int64     // body bytes framed
 	status  int
@@ -154,6 +155,26 @@ func (x *answer) End() {
 	x.touch()
 }
 
+func (x *answer) Drained(job func()) {
+	if !x.gone && !x.ended {
+		x.drained = job
+		x.touch()
+	}
+}
+
+func (x *answer) Abort() {
+	if !x.ended && !x.gone {
+		x.refuse(refuseHandler)
+		x.touch()
+	}
+}
+
+// takeDrained is the job that Drained was given, once.
+func (x *answer) takeDrained() (job func()) {
+	job, x.drained = x.drained, nil
+	return job
+}
+
 func (x *answer) touch() {
 	if x.serving || x.dirty {
 		return
@@ -168,7 +189,7 @@ func (x *answer) leave() {
 		return
 	}
 	x.gone = true
-	x.body, x.more = nil, nil
+	x.body, x.more, x.drained = nil, nil, nil
 	if x.done != nil {
 		close(x.done)
 	}
@@ -178,7 +199,7 @@ func (x *answer) leave() {
 // chunked or counted body lets the peer see.
 func (x *answer) refuse(e *http1.Error) {
 	x.ended, x.close = true, true
-	x.body, x.more = nil, nil
+	x.body, x.more, x.drained = nil, nil, nil
 	if x.framed {
 		x.broken = true
 		return

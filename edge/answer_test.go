@@ -3,12 +3,14 @@
 package edge
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -230,4 +232,82 @@ func TestAccess(t *testing.T) {
 	if len(got) != 3 || got[0] != "/a 200 11 " || got[1] != "/b 200 0 " || !strings.HasSuffix(got[2], "400 0 bad_request") {
 		t.Errorf("got %q", got)
 	}
+}
+
+// A handler that waits for Drained sends more than any buffer holds, and makes it no sooner than the peer takes it.
+func TestAnswer_drained(t *testing.T) {
+	const pieces, size = 512, 64 << 10
+	var made, taken atomic.Int64
+	var ahead atomic.Int64
+	piece := func(i int) []byte { return bytes.Repeat([]byte{byte('a' + i%26)}, size) }
+	h := exchange.HandlerFunc(func(x exchange.Exchange) {
+		x.Head(200, text)
+		var next func()
+		next = func() {
+			i := int(made.Add(1)) - 1
+			if i == pieces {
+				x.End()
+				return
+			}
+			ahead.Store(max(ahead.Load(), int64(i*size)-taken.Load()))
+			_ = x.Write(piece(i))
+			x.Drained(next)
+		}
+		next()
+	})
+	drivers(t, h, Limits{UnsentBytesMax: 4 * size}, func(t *testing.T, c *client) {
+		made.Store(0)
+		taken.Store(0)
+		ahead.Store(0)
+		c.send(get)
+		r, err := http.ReadResponse(c.Reader, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, size)
+		for i := range pieces {
+			if _, err := io.ReadFull(r.Body, buf); err != nil || !bytes.Equal(buf, piece(i)) {
+				t.Fatalf("piece %d: %v", i, err)
+			}
+			taken.Add(size)
+		}
+		if n, err := r.Body.Read(buf); n != 0 || err != io.EOF {
+			t.Errorf("after the last piece: %d bytes, %v", n, err)
+		}
+		if kernel := int64(16 << 20); ahead.Load() > kernel {
+			t.Errorf("%d bytes were made ahead of the peer", ahead.Load())
+		}
+	})
+}
+
+func TestAnswer_abort(t *testing.T) {
+	h := exchange.HandlerFunc(func(x exchange.Exchange) {
+		if x.Request().Path == "/begun" {
+			x.Head(200, text)
+			_ = x.Write([]byte("half"))
+			go x.Loop().Post(x.Abort)
+			return
+		}
+		x.Abort()
+	})
+	t.Run("begun", func(t *testing.T) {
+		drivers(t, h, Limits{}, func(t *testing.T, c *client) {
+			c.send("GET /begun HTTP/1.1\r\nHost: a\r\n\r\n")
+			r, err := http.ReadResponse(c.Reader, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(r.Body); string(got) != "half" || !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("got %q, %v: the peer cannot tell", got, err)
+			}
+		})
+	})
+	t.Run("not begun", func(t *testing.T) {
+		drivers(t, h, Limits{}, func(t *testing.T, c *client) {
+			c.send(get)
+			if r, _ := c.answer("GET"); r.StatusCode != 500 {
+				t.Errorf("got %d", r.StatusCode)
+			}
+		})
+	})
 }

@@ -12,6 +12,10 @@ import (
 	"github.com/fortunadws/fortuna/edge/http1"
 )
 
+// drainedBytes is how much of an answer may be unsent for it to count as drained: enough for the connection to be busy
+// while more is made.
+const drainedBytes = 64 << 10
+
 // readBytes is how much a carrier reads at a time; it has two buffers of it.
 const readBytes = 4 << 10
 
@@ -24,15 +28,16 @@ type carrier struct {
 	input  chan []byte   // what was read, borrowed until the next receive; closed when the peer sends no more
 	quit   chan struct{} // closed when the carrier ends
 
-	mu    sync.Mutex
-	nc    net.Conn // nil until adopted
-	jobs  []func()
-	out   [][]byte // framed and not yet written
-	size  int      // bytes of out
-	free  bool     // the exchange in flight was completed
-	last  bool     // and nothing follows it
-	dead  bool     // the connection was cut
-	ended bool     // no job runs any more
+	mu      sync.Mutex
+	nc      net.Conn // nil until adopted
+	jobs    []func()
+	out     [][]byte // framed and not yet written
+	size    int      // bytes of out
+	drained func()   // for the home of x, when little of out is left
+	free    bool     // the exchange in flight was completed
+	last    bool     // and nothing follows it
+	dead    bool     // the connection was cut
+	ended   bool     // no job runs any more
 
 	// Touched on the carrying goroutine only.
 	x      *answer // being parsed or answered, here or on the loop it began on
@@ -68,6 +73,7 @@ func carry(c *conn) {
 		k.mode = idle
 	case c.x.waiting: // the connection may have been cut meanwhile
 		c.x.driver, k.mode = k, busy // home remains: the handler's jobs are on their way there
+		k.drained = c.x.takeDrained()
 	default:
 		c.x.driver, c.x.home = k, k
 	}
@@ -118,6 +124,9 @@ func (k *carrier) flush(x *answer) {
 		k.hand(head)
 	}
 	k.hand(body...)
+	if x.drained != nil || x.ended {
+		k.drained = x.takeDrained()
+	}
 	k.free = x.ended
 	k.last = x.ended && x.close
 	behind := !x.ended && over(k.size, k.s.limits.UnsentBytesMax)
@@ -257,6 +266,12 @@ func (k *carrier) write(nc net.Conn) (last, ok bool) {
 		if k.dead {
 			k.mu.Unlock()
 			return false, false
+		}
+		if job := k.drained; job != nil && k.size <= drainedBytes {
+			k.drained = nil
+			k.mu.Unlock()
+			k.x.home.Post(job)
+			continue
 		}
 		if len(k.out) == 0 {
 			k.out = nil

@@ -186,6 +186,9 @@ func (c *conn) keep(buf []byte) {
 // settle ends a turn: what was gathered is written, and what the connection no longer needs is returned.
 func (c *conn) settle(progress bool) {
 	c.send(nil)
+	if c.x != nil && c.x.drained != nil && len(c.rest) == 0 {
+		c.loop.Post(c.x.takeDrained())
+	}
 	if progress {
 		c.since = c.loop.now
 	}

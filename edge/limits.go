@@ -47,7 +47,7 @@ func DefaultLimits() Limits {
 		RequestsMax:    -1,               // deadlines bound a connection; a count only costs handshakes
 		PipelinedMax:   16,               // one peer's batch must not be every other peer's latency
 		AheadBytesMax:  64 << 10,         // one read of the loop; more is held by the kernel, on the peer's account
-		UnsentBytesMax: 16 << 20,         // a stream cannot be paused; its reader must keep up within this
+		UnsentBytesMax: 16 << 20,         // for a handler that writes on without waiting for Drained
 	}
 }
 

@@ -34,7 +34,7 @@ type Deployment struct {
 type target struct {
 	handler  int
 	route    route
-	constant *web.Answer
+	constant *part
 }
 
 // seat is the place of a deployment on one event loop. Only that loop touches it, but for warming.
@@ -61,7 +61,7 @@ func newDeployment(rt *Runtime, b *bundle.Bundle) (*Deployment, error) {
 		t := &target{handler: e.handler}
 		if e.constant != nil {
 			if a, ok := first.realm.Constant(e.constant); ok {
-				t.constant = &a
+				t.constant = &part{status: a.Status, header: a.Header, body: a.Body, last: true}
 			} else {
 				first.close()
 				return nil, &Failure{Code: "bad_route", Status: 500,
@@ -91,7 +91,7 @@ func (d *Deployment) serve(x exchange.Exchange) {
 		switch {
 		case ok && m.Value.constant != nil:
 			d.release()
-			respond(x, m.Value.constant.Status, m.Value.constant.Header, m.Value.constant.Body)
+			m.Value.constant.give(x)
 			return
 		case ok:
 			inv.handler, inv.route, inv.params = m.Value.handler, &m.Value.route, m.Params

@@ -52,15 +52,10 @@ func failMethod(q *exchange.Request, allow []string) *Failure {
 		Message: fmt.Sprintf("%s is not allowed for %s; use %s", q.Method, q.Path, strings.Join(allow, ", "))}
 }
 
-func failDeadline(l Limits, streams bool) *Failure {
-	f := &Failure{Code: "deadline", Status: 504,
+func failDeadline(l Limits) *Failure {
+	return &Failure{Code: "deadline", Status: 504,
 		Message: fmt.Sprintf("the handler has not answered within %d ms: limits.wall_ms = %d", l.Wall.Milliseconds(), l.Wall.Milliseconds()),
 		Hint:    "is a promise never settled? Set a higher limits.wall_ms in fortuna.toml if the answer takes that long"}
-	if streams {
-		f.Message = fmt.Sprintf("the stream that the handler answered with has not ended within %d ms: limits.wall_ms = %d", l.Wall.Milliseconds(), l.Wall.Milliseconds())
-		f.Hint = "a stream is sent when it is complete, for now: one that goes on for ever never is"
-	}
-	return f
 }
 
 func failQueued(l Limits) *Failure {

@@ -30,18 +30,13 @@ type invocation struct {
 	gone  <-chan struct{} // closed when the client has left; nil if it was never asked
 
 	vm       *vm
-	spent    time.Duration // over all turns
-	answered bool
-	streams  bool // the handler has answered with a stream that has not ended
-	unsent   bool // answered in the turn that runs; sent when it is over
-	lingers  bool // answered, and kept by waitUntil
+	spent    time.Duration // over all turns; since the last piece of a stream was sent
+	answered bool          // the answer is complete, or nobody waits for it
+	lingers  bool          // answered, and kept by waitUntil
 	ended    bool
 	waits    int // promises given to waitUntil that are not settled
 	open     int // tickets out
-
-	status int // the answer, once answered
-	header []exchange.Field
-	body   []byte
+	reply    reply
 
 	timer *time.Timer // for the deadline; nil for an invocation that neither waits for a worker nor awaits
 
@@ -139,74 +134,6 @@ func promise(v goja.Value) (p *goja.Promise, ok bool) {
 
 var promiseType = reflect.TypeFor[*goja.Promise]()
 
-// respond answers with a Response object. A stream is read to its end first. It runs in a turn.
-func (inv *invocation) respond(v goja.Value) {
-	var a web.Answer
-	var err error
-	// v may be a Proxy, whose traps throw.
-	if ex := inv.vm.js.Try(func() { a, err = inv.vm.realm.Answer(v) }); ex != nil {
-		inv.fail(inv.vm.failure(ex))
-		return
-	}
-	switch {
-	case err != nil:
-		f := failHandler("TypeError: " + err.Error())
-		f.Hint = "return new Response(...) or Response.json(...), or a promise of one"
-		inv.fail(f)
-	case a.Stream != nil:
-		inv.streams = true
-		inv.vm.realm.ReadAll(a.Stream,
-			func(data []byte) { inv.answer(a.Status, a.Header, data) },
-			func(reason goja.Value) { inv.fail(inv.vm.thrown(reason)) })
-	default:
-		inv.answer(a.Status, a.Header, a.Body)
-	}
-}
-
-// answer completes the exchange. In a turn that is left until the turn is over, because sending is not code's time.
-func (inv *invocation) answer(status int, header []exchange.Field, body []byte) {
-	if inv.answered {
-		return
-	}
-	inv.answered = true
-	inv.status, inv.header, inv.body = status, header, body
-	switch v := inv.vm; {
-	case v == nil || !v.busy:
-		inv.send()
-	case v.owner == inv:
-		inv.unsent = true
-	default: // answered in another invocation's turn: they share a promise
-		v.after = append(v.after, inv.send, inv.settle)
-	}
-}
-
-// send hands the answer to the exchange, on its own loop.
-func (inv *invocation) send() {
-	inv.unsent = false
-	if inv.vm != nil && inv.vm.loop != nil {
-		respond(inv.x, inv.status, inv.header, inv.body)
-		return
-	}
-	inv.home.Post(func() { respond(inv.x, inv.status, inv.header, inv.body) })
-}
-
-func respond(x exchange.Exchange, status int, header []exchange.Field, body []byte) {
-	x.Head(status, header)
-	if len(body) > 0 && x.Write(body) != nil {
-		return // the client has left, and the exchange has ended by itself
-	}
-	x.End()
-}
-
-// fail answers with a failure, unless the answer is out, and reports it.
-func (inv *invocation) fail(f *Failure) {
-	f.Request = inv.request
-	inv.dep.rt.report(f)
-	if !inv.answered {
-		inv.answer(inv.dep.rt.page(f))
-	}
-}
-
 // park gives an invocation that awaits something a context and a deadline, and watches its client.
 func (inv *invocation) park() {
 	inv.ctx, inv.cancel = context.WithCancel(context.Background())
@@ -232,8 +159,11 @@ func (inv *invocation) overdue() {
 	if inv.ended {
 		return
 	}
+	if !inv.answered && inv.reply.cancel != nil {
+		return // a stream may go on for as long as its client reads
+	}
 	if !inv.answered {
-		inv.fail(failDeadline(inv.dep.rt.cfg.Limits, inv.streams))
+		inv.fail(failDeadline(inv.dep.rt.cfg.Limits))
 		inv.signal("TimeoutError", "the deadline for the answer has passed")
 	} else if inv.waits > 0 {
 		inv.fail(failWaitUntil(inv.dep.rt.cfg.Limits))
@@ -255,10 +185,13 @@ func (inv *invocation) deserted() {
 	inv.abort()
 }
 
-// signal aborts request.signal, in a turn of its own.
+// signal aborts request.signal, and the stream that is the answer, in a turn of its own.
 func (inv *invocation) signal(name, message string) {
 	f := inv.vm.turn(inv, func() error {
-		inv.vm.realm.AbortRequest(inv.object, name, message)
+		reason := inv.vm.realm.AbortRequest(inv.object, name, message)
+		if inv.reply.cancel != nil {
+			inv.reply.cancel(reason)
+		}
 		return nil
 	})
 	if f != nil {
@@ -330,6 +263,12 @@ func (inv *invocation) WaitUntil(p goja.Value) {
 		inv.fail(f)
 		done()
 	})
+}
+
+// ticket takes one of an invocation that is parked.
+func (inv *invocation) ticket() *ticket {
+	inv.open++
+	return &ticket{inv: inv}
 }
 
 // ticket is the right to settle one operation of an invocation.

@@ -140,7 +140,8 @@ func (r *Runtime) report(f *Failure) {
 func (r *Runtime) refuse(x exchange.Exchange, f *Failure, extra ...exchange.Field) {
 	f.Request = x.Request()
 	status, header, body := r.page(f)
-	respond(x, status, append(header, extra...), body)
+	p := part{status: status, header: append(header, extra...), body: body, last: true}
+	p.give(x)
 }
 
 // page is the answer for a failure.

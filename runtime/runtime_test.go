@@ -51,6 +51,8 @@ type testExchange struct {
 	status  int
 	header  []exchange.Field
 	body    []byte
+	aborted bool
+	drained int
 }
 
 func (x *testExchange) Request() *exchange.Request          { return x.request }
@@ -58,7 +60,9 @@ func (x *testExchange) Loop() exchange.Loop                 { return x.loop }
 func (x *testExchange) Done() <-chan struct{}               { return x.gone }
 func (x *testExchange) Head(status int, h []exchange.Field) { x.status, x.header = status, h }
 func (x *testExchange) Write(p []byte) error                { x.body = append(x.body, p...); return nil }
+func (x *testExchange) Drained(job func())                  { x.drained++; x.loop.Post(job) }
 func (x *testExchange) End()                                { close(x.ended) }
+func (x *testExchange) Abort()                              { x.aborted = true; close(x.ended) }
 
 // harness is a runtime with one app and what it reported.
 type harness struct {

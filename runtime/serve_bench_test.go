@@ -25,6 +25,8 @@ func (x *benchExchange) Loop() exchange.Loop                 { return x.loop }
 func (x *benchExchange) Done() <-chan struct{}               { return nil }
 func (x *benchExchange) Head(status int, _ []exchange.Field) { x.status = status }
 func (x *benchExchange) Write([]byte) error                  { return nil }
+func (x *benchExchange) Drained(job func())                  { x.loop.Post(job) }
+func (x *benchExchange) Abort()                              { x.End() }
 func (x *benchExchange) End()                                {}
 
 // benchServe measures an inline trip through the runtime: match, Request object, handler, answer.

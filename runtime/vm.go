@@ -161,7 +161,7 @@ func (v *vm) turn(inv *invocation, f func() error) *Failure {
 			spent = min(spent, inlineTurnMax) // the rest may have been waiting; the watchdog knows better
 		}
 		inv.spent += spent
-		if inv.unsent {
+		if inv.reply.unsent {
 			inv.send()
 		}
 	}
@@ -282,8 +282,7 @@ func (v *vm) Begin(what string) (web.Ticket, error) {
 	if inv.ctx == nil {
 		inv.park()
 	}
-	inv.open++
-	return &ticket{inv: inv}, nil
+	return inv.ticket(), nil
 }
 
 // Log hands a console line on.

@@ -45,8 +45,16 @@ type Exchange interface {
 	// Write appends p to the body. The connection keeps p until it is sent: the caller must not change it.
 	Write(p []byte) error
 
+	// Drained runs job on the loop, soon, when the peer has taken what Write gave, or all but a little. Who writes
+	// more than fits in memory waits for it. The job is dropped when the peer has left, or when another is given.
+	Drained(job func())
+
 	// End completes the answer. The exchange must not be used afterwards.
 	End()
+
+	// Abort ends the connection instead of completing the answer, so that the peer can tell; when nothing of the
+	// answer was sent yet, it is a 500. The exchange must not be used afterwards.
+	Abort()
 }
 
 // Loop is an event loop: one goroutine on which jobs and handlers of its connections run, one at a time.

@@ -40,7 +40,8 @@ func AppendHead(dst []byte, h *Head) []byte {
 
 	closing := h.Close
 	switch {
-	case status < 200 || status == 204 || status == 304 && h.ContentLength <= 0:
+	case status < 200 || status == 204:
+	case h.ContentLength <= 0 && (status == 304 || h.Method == "HEAD"): // of what GET would answer nothing is known
 	case h.ContentLength >= 0:
 		dst = append(dst, "Content-Length: "...)
 		dst = strconv.AppendInt(dst, h.ContentLength, 10)

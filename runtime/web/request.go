@@ -39,11 +39,13 @@ func (r *Realm) NewRequest(in *exchange.Request, params []router.Param) *goja.Ob
 }
 
 // AbortRequest aborts the signal of a request that NewRequest made, if code has asked for it: its client has left, or its
-// time is up. It runs in a turn.
-func (r *Realm) AbortRequest(o *goja.Object, name, message string) {
+// time is up. It runs in a turn, and returns the exception that is the reason.
+func (r *Realm) AbortRequest(o *goja.Object, name, message string) (reason goja.Value) {
+	reason = r.Exception(name, "%s", message)
 	if q, ok := half[*request](o); ok && q.signal != nil && !q.signal.aborted() {
-		r.abort(q.signal, r.Exception(name, "%s", message))
+		r.abort(q.signal, reason)
 	}
+	return reason
 }
 
 // fields are the headers, made on the first call.

@@ -150,7 +150,7 @@ type Answer struct {
 	Status int
 	Header []exchange.Field
 	Body   []byte       // when Stream is nil; nobody may change it
-	Stream *goja.Object // a ReadableStream: see Realm.ReadAll
+	Stream *goja.Object // a ReadableStream: see Realm.Send
 }
 
 // Answer takes the response out of what a handler returned, and its body with it. The error says what v is instead.
@@ -185,12 +185,25 @@ func (r *Realm) Constant(v goja.Value) (Answer, bool) {
 	return Answer{Status: s.status, Header: slices.Clone(s.header.list), Body: s.body.data}, true
 }
 
-// ReadAll reads a stream to its end: done gets all of it, or failed the reason it broke. Both run in a turn.
-func (r *Realm) ReadAll(stream *goja.Object, done func(data []byte), failed func(reason goja.Value)) {
-	r.then(r.readAll(stream), func(v goja.Value) {
-		data, _ := r.bytes(v)
-		done(data)
-	}, failed)
+// Send reads a stream to its end. write takes the bytes of each chunk and returns undefined, or a promise for when it wants
+// the next one; then done is called, or failed with the reason the stream broke. cancel tells the stream that nobody wants
+// more, which is a failure for that reason. All run in a turn.
+func (r *Realm) Send(stream *goja.Object, write func(chunk []byte) goja.Value, done func(), failed func(reason goja.Value)) (cancel func(reason goja.Value)) {
+	take := r.function("", 1, func(r *Realm, c goja.FunctionCall) goja.Value {
+		return write(append([]byte(nil), r.chunkBytes("the body's stream", c.Argument(0))...))
+	})
+	var pair *goja.Object
+	if thrown := r.try(func() { pair = r.stream("send", stream, take).(*goja.Object) }); thrown != nil {
+		failed(thrown)
+		return func(goja.Value) {}
+	}
+	stop, _ := goja.AssertFunction(pair.Get("1"))
+	r.then(pair.Get("0"), func(goja.Value) { done() }, failed)
+	return func(reason goja.Value) {
+		if _, err := stop(goja.Undefined(), reason); err != nil {
+			panic(err)
+		}
+	}
 }
 
 // IsResponse reports whether v is a Response.

@@ -1,37 +1,45 @@
 // What Go gets: the classes, and functions over them.
 
-// readAll is a promise of all chunks of stream in one Uint8Array; collect takes a chunk and throws what is wrong with it.
-const readAll = (object, collect, join) => {
-  const stream = readableOf(object);
+// send reads stream to its end: write takes a chunk and returns undefined, or a promise for when it wants the next one; what
+// it throws cancels the stream. It returns a promise for the end, and a function that cancels.
+const send = (object, write) => {
+  const reader = new DefaultReader(readableOf(object));
   const outcome = new Deferred();
-  const reader = new DefaultReader(stream);
-  const fail = (e) => {
-    setHandled(reader.cancel(e));
+  let over = false;
+  const cancel = (reason) => {
+    if (over) return;
+    over = true;
+    setHandled(reader.cancel(reason));
     reader.release();
-    outcome.reject(e);
+    outcome.reject(reason);
   };
-  const step = () => reader.read({
+  const end = (settle) => {
+    if (over) return;
+    over = true;
+    reader.release();
+    settle();
+  };
+  const request = {
     chunk(chunk) {
+      if (over) return;
       try {
-        collect(chunk);
+        const ready = write(chunk);
+        if (ready === undefined) microtask(step);
+        else then(ready, step, cancel);
       } catch (e) {
-        fail(e);
-        return;
+        cancel(e);
       }
-      microtask(step);
     },
-    close() {
-      reader.release();
-      outcome.resolve(join());
-    },
-    error(e) {
-      reader.release();
-      outcome.reject(e);
-    },
-  });
+    close() { end(() => outcome.resolve(undefined)); },
+    error(e) { end(() => outcome.reject(e)); },
+  };
+  const step = () => { if (!over) reader.read(request); };
   step();
-  return outcome.promise;
+  return [outcome.promise, cancel];
 };
+
+// readAll is a promise of what join makes of stream, when collect has taken all its chunks.
+const readAll = (object, collect, join) => then(send(object, collect)[0], join);
 
 // wake makes the record of a stream whose bytes Go holds, when something other than Go asks for it.
 const wake = (shell) => {
@@ -58,6 +66,7 @@ return {
     return [a.object, b.object];
   },
   readAll,
+  send,
 
   // memory is a readable byte stream that is only an object until it is touched.
   memory: () => new ReadableStream(internal, wake),
