@@ -2,15 +2,11 @@ package runtime
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/dlclark/regexp2/v2"
 	"github.com/dop251/goja"
-
-	"github.com/fortunadws/fortuna/runtime/bundle"
 )
 
 // Bounds on what one call of a built-in may make or walk. goja runs built-ins natively: neither an interrupt nor a
@@ -18,10 +14,15 @@ import (
 // beyond them a turn would take seconds, far over any CPU budget.
 const (
 	stringUnitsMax   = 64 << 20  // UTF-16 code units of a string made by a built-in
-	arrayLengthMax   = 4 << 20   // elements a built-in walks or makes
+	arrayLengthMax   = 4 << 20   // elements a built-in walks or makes where each takes some nanoseconds
+	iteratedMax      = 1 << 20   // values a built-in takes from an iterator
+	slowLengthMax    = 256 << 10 // elements where each is named, compared or looked up
+	promisesMax      = 32 << 10  // promises that one call waits for
+	matchUnitsMax    = 2 << 20   // code units searched for every match of a pattern
 	bufferBytesMax   = 128 << 20 // of an ArrayBuffer or typed array
 	normalizeMax     = 1 << 20   // code units given to normalize and localeCompare
 	patternUnitsMax  = 8 << 10   // of a regular expression made at run time
+	nestingMax       = 500       // arrays in arrays that join and flat go into: they recurse
 	regexpTimeoutMax = 2 * time.Second
 )
 
@@ -31,89 +32,135 @@ func init() {
 	regexp2.DefaultMatchTimeout = regexpTimeoutMax
 }
 
-// check looks at a call before it happens and panics with an error for code to catch.
-type check func(g *guards, c goja.FunctionCall)
+// native is a built-in function of one VM.
+type native = func(goja.FunctionCall) goja.Value
 
-// guards holds what checks need of one VM.
+// method is a guarded built-in.
+type method struct {
+	name string
+	call native
+}
+
+// A guardian makes a call of m, or refuses it with a panic for code to catch. What could run code between a check and the
+// call is converted once: m gets primitives, and objects that it cannot find different when it looks again.
+type guardian func(g *guards, m method, c goja.FunctionCall) goja.Value
+
+// guards holds what the guards of one VM share.
 type guards struct {
-	js *goja.Runtime
+	js       *goja.Runtime
+	idle     native // a function that does nothing, in JavaScript: goja looks for interrupts when it begins
+	unpolled int    // work since it was last called
+
+	reflectApply native
+	push, slice  native
+	values       goja.Value // %Array.prototype.values%
+	arrayIterate *goja.Object
+	arrayNext    goja.Value
+	nesting      []*goja.Object // the arrays being joined or flattened
 }
 
-// guarded lists the calls that are checked: the object, by its path from the global object, and its methods.
+// guarded lists the methods that are guarded: the object, by its path from the global object, and their names.
 var guarded = []struct {
-	object  string
-	methods string
-	check   check
+	object, methods string
+	guard           guardian
 }{
-	{"String.prototype", "repeat", func(g *guards, c goja.FunctionCall) {
-		g.stringLength("repeat", float64(length(c.This))*max(0, c.Argument(0).ToFloat()))
-	}},
-	{"String.prototype", "padStart padEnd", func(g *guards, c goja.FunctionCall) {
-		g.stringLength("padStart/padEnd", c.Argument(0).ToFloat())
-	}},
-	{"String.prototype", "replaceAll replace", func(g *guards, c goja.FunctionCall) { g.replacement(c) }},
-	{"String.prototype", "normalize localeCompare", func(g *guards, c goja.FunctionCall) {
-		if n := length(c.This); n > normalizeMax {
-			panic(g.rangeError("normalize/localeCompare: a string of %d code units is too long; at most %d", n, normalizeMax))
-		}
-	}},
-	{"Array.prototype", "fill indexOf lastIndexOf includes reverse copyWithin sort concat flat map forEach filter some every reduce " +
-		"reduceRight find findIndex findLast findLastIndex flatMap slice splice shift unshift toSorted toReversed toSpliced with",
-		func(g *guards, c goja.FunctionCall) { g.arrayLength(c.This) }},
-	{"Array.prototype", "join toString toLocaleString", func(g *guards, c goja.FunctionCall) { g.joined(c) }},
-	{"String", "raw", func(g *guards, c goja.FunctionCall) {
-		if o, ok := c.Argument(0).(*goja.Object); ok {
-			g.arrayLength(o.Get("raw"))
-		}
-	}},
-	{"Object", "keys values entries assign getOwnPropertyNames getOwnPropertyDescriptors freeze seal isFrozen isSealed", func(g *guards, c goja.FunctionCall) {
-		for _, a := range c.Arguments {
-			g.indexed(a)
-		}
-	}},
-	{"Reflect", "ownKeys", func(g *guards, c goja.FunctionCall) { g.indexed(c.Argument(0)) }},
-	{"Array", "from", func(g *guards, c goja.FunctionCall) { g.arrayLength(c.Argument(0)) }},
-	{"Function.prototype", "apply", func(g *guards, c goja.FunctionCall) { g.arrayLength(c.Argument(1)) }},
-	{"Reflect", "apply", func(g *guards, c goja.FunctionCall) { g.arrayLength(c.Argument(2)) }},
-	{"Reflect", "construct", func(g *guards, c goja.FunctionCall) { g.arrayLength(c.Argument(1)) }},
+	{"String.prototype", "repeat", guardRepeat},
+	{"String.prototype", "padStart padEnd", guardPad},
+	{"String.prototype", "concat", guardConcatText},
+	{"String.prototype", "replace replaceAll", guardReplace},
+	{"String.prototype", "match matchAll search", guardMatch},
+	{"String.prototype", "split", guardSplit},
+	{"String.prototype", "normalize localeCompare", guardNormalize},
+	{"String", "raw", guardRaw},
+
+	{"Array.prototype", "fill indexOf lastIndexOf includes reverse copyWithin slice splice shift unshift toReversed toSpliced with", guardWalk},
+	{"Array.prototype", "map forEach filter some every reduce reduceRight find findIndex findLast findLastIndex", guardCallback},
+	{"Array.prototype", "sort toSorted", guardSort},
+	{"Array.prototype", "flat", guardFlat},
+	{"Array.prototype", "flatMap", guardFlatMap},
+	{"Array.prototype", "concat", guardConcat},
+	{"Array.prototype", "join toLocaleString", guardJoin},
+	{"Array", "from", guardFrom},
+
+	{"Object", "keys values entries assign getOwnPropertyNames getOwnPropertyDescriptors freeze seal isFrozen isSealed", guardIndexed},
+	{"Object", "defineProperties", guardIndexed},
+	{"Object", "fromEntries", guardIterable},
+	{"Reflect", "ownKeys", guardIndexed},
+	{"Function.prototype", "apply", guardArguments(1)},
+	{"Reflect", "apply", guardArguments(2)},
+	{"Reflect", "construct", guardArguments(1)},
+	{"Promise", "all allSettled any race", guardPromises},
 }
 
-// guard puts the checks into a fresh VM and takes out the ways to make code from strings.
+// guardedTyped are those of %TypedArray%.prototype.
+var guardedTyped = []struct {
+	methods string
+	guard   guardian
+}{
+	{"join", guardJoinTyped},
+	{"toLocaleString", guardJoin},
+	{"sort toSorted", guardSort},
+	{"map filter forEach reduce reduceRight some every find findIndex findLast findLastIndex", guardCallback},
+}
+
+// guardScript makes what guards need of JavaScript, once compiled for all VMs.
+var guardScript = goja.MustCompile("guard.js", "[() => {}, function(){}, async function(){}, function*(){}]", true)
+
+// guard puts the guards into a fresh VM and takes out the ways to make code from strings.
 func guard(js *goja.Runtime) {
-	g := &guards{js}
+	g := &guards{js: js}
 	global := js.GlobalObject()
+	made, err := js.RunProgram(guardScript)
+	must(err)
+	samples := made.(*goja.Object)
+	g.idle = callable(samples.Get("0"))
+	array := global.Get("Array").(*goja.Object).Get("prototype").(*goja.Object)
+	g.reflectApply = callable(global.Get("Reflect").(*goja.Object).Get("apply"))
+	g.push, g.slice = callable(array.Get("push")), callable(array.Get("slice"))
+	g.values = array.Get("values")
+	g.arrayIterate = callable(g.values)(goja.FunctionCall{This: samples}).(*goja.Object).Prototype()
+	g.arrayNext = g.arrayIterate.Get("next")
+
 	for _, e := range guarded {
 		o := global
 		for name := range strings.SplitSeq(e.object, ".") {
 			o = o.Get(name).(*goja.Object)
 		}
-		for name := range strings.FieldsSeq(e.methods) {
-			if original, ok := o.Get(name).(*goja.Object); ok {
-				g.wrap(o, name, original, e.check)
-			}
-		}
+		g.wrapAll(o, e.methods, e.guard)
 	}
-	typed := global.Get("Uint8Array").(*goja.Object).Prototype().Get("prototype").(*goja.Object) // %TypedArray%.prototype
-	for name := range strings.FieldsSeq("join toLocaleString sort map filter forEach reduce reduceRight") {
-		if original, ok := typed.Get(name).(*goja.Object); ok {
-			g.wrap(typed, name, original, func(g *guards, c goja.FunctionCall) { g.arrayLength(c.This) })
-		}
+	regexp := global.Get("RegExp").(*goja.Object).Get("prototype").(*goja.Object)
+	for symbol, guard := range map[*goja.Symbol]guardian{
+		goja.SymReplace: guardReplaceMatches, goja.SymMatch: guardEveryMatch, goja.SymMatchAll: guardEveryMatch, goja.SymSplit: guardEveryMatch,
+	} {
+		original := regexp.GetSymbol(symbol)
+		f := g.wrapped("["+symbol.String()+"]", original.(*goja.Object), guard)
+		must(regexp.DefineDataPropertySymbol(symbol, f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
 	}
+	g.wrapAll(regexp, "compile", guardCompile)
 	g.buffers(global)
+	g.iterables(global)
 	g.patterns(global)
-	g.forbidEval(global)
+	g.forbidEval(global, samples)
 }
 
-// wrap replaces method name of o by one that is checked first.
-func (g *guards) wrap(o *goja.Object, name string, original *goja.Object, check check) {
-	call := original.Export().(func(goja.FunctionCall) goja.Value)
-	f := g.js.ToValue(func(c goja.FunctionCall) goja.Value {
-		check(g, c)
-		return call(c)
-	}).(*goja.Object)
+// wrapAll guards the methods of o whose names are listed.
+func (g *guards) wrapAll(o *goja.Object, names string, guard guardian) {
+	for name := range strings.FieldsSeq(names) {
+		if original, ok := o.Get(name).(*goja.Object); ok {
+			must(o.DefineDataProperty(name, g.wrapped(name, original, guard), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
+		}
+	}
+}
+
+// wrapped is the guarded form of a built-in.
+func (g *guards) wrapped(name string, original *goja.Object, guard guardian) *goja.Object {
+	m := method{name, callable(original)}
+	f := g.js.ToValue(func(c goja.FunctionCall) goja.Value { return guard(g, m, c) }).(*goja.Object)
 	g.define(f, "name", g.js.ToValue(name))
-	g.define(f, "length", original.Get("length"))
-	must(o.DefineDataProperty(name, f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
+	if n := original.Get("length"); n.ToInteger() != 0 {
+		g.define(f, "length", n)
+	}
+	return f
 }
 
 func (g *guards) define(o *goja.Object, name string, v goja.Value) {
@@ -127,113 +174,57 @@ func must(err error) {
 	}
 }
 
-// buffers bounds ArrayBuffer and the typed arrays, whose constructors allocate what they are told to.
-func (g *guards) buffers(global *goja.Object) {
-	for name := range strings.FieldsSeq("ArrayBuffer Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array " +
-		"Uint32Array Float32Array Float64Array BigInt64Array BigUint64Array") {
-		size := 1.0
-		if v := global.Get(name).(*goja.Object).Get("BYTES_PER_ELEMENT"); v != nil && !goja.IsUndefined(v) {
-			size = v.ToFloat()
+// callable is what calls v, or nil.
+func callable(v goja.Value) native {
+	if o, ok := v.(*goja.Object); ok {
+		if f, ok := o.Export().(native); ok {
+			return f
 		}
-		g.wrapConstructor(global, name, func(args []goja.Value) []goja.Value {
-			if len(args) == 0 {
-				return args
+		if f, ok := goja.AssertFunction(o); ok { // a Proxy, or a class, which throws
+			return func(c goja.FunctionCall) goja.Value {
+				v, err := f(c.This, c.Arguments...)
+				must(err)
+				return v
 			}
-			if o, ok := args[0].(*goja.Object); ok {
-				g.arrayLength(o)
-			} else if n := args[0].ToFloat() * size; n > bufferBytesMax {
-				panic(g.rangeError("%s: %.0f bytes are too many; at most %d", name, n, bufferBytesMax))
-			}
-			return args
-		})
+		}
+	}
+	return nil
+}
+
+// Work, in units of about a nanosecond, between two looks for an interrupt, and of a call of a function.
+const (
+	pollWork = 64 << 10
+	callWork = pollWork / 16
+)
+
+// spend counts work that native code does without the interpreter, and stops it when an interrupt waits.
+func (g *guards) spend(work int) {
+	if g.unpolled += work; g.unpolled >= pollWork {
+		g.unpolled = 0
+		g.idle(goja.FunctionCall{This: goja.Undefined()})
 	}
 }
 
-// patterns bounds regular expressions made at run time, and gives them the property classes that goja would take for
-// something that never matches. Those in the source have been seen to when it was bundled.
-func (g *guards) patterns(global *goja.Object) {
-	g.wrapConstructor(global, "RegExp", func(args []goja.Value) []goja.Value {
-		if len(args) == 0 {
-			return args
-		}
-		pattern, ok := args[0].(goja.String)
-		if !ok {
-			return args
-		}
-		if n := pattern.Length(); n > patternUnitsMax {
-			panic(g.rangeError("RegExp: a pattern of %d code units is too long; at most %d", n, patternUnitsMax))
-		}
-		if source := pattern.String(); len(args) > 1 && strings.Contains(args[1].String(), "u") && strings.Contains(source, `\`) {
-			rewritten, err := bundle.RewriteRegexp(source)
-			if err != nil {
-				panic(g.fail("SyntaxError", err.Error()))
-			}
-			if rewritten != source {
-				args = append([]goja.Value{g.js.ToValue(rewritten)}, args[1:]...)
-			}
-		}
-		return args
+// counted is a function that calls f, for native code that calls it often: f may be native too, and then no
+// interpreter would see an interrupt.
+func (g *guards) counted(v goja.Value) goja.Value {
+	f := callable(v)
+	if f == nil {
+		return v
+	}
+	return g.js.ToValue(func(c goja.FunctionCall) goja.Value {
+		g.spend(callWork)
+		return f(c)
 	})
 }
 
-// wrapConstructor replaces a global constructor by one whose arguments go through check first. Prototype, statics and
-// subclasses stay as they are.
-func (g *guards) wrapConstructor(global *goja.Object, name string, check func(args []goja.Value) []goja.Value) {
-	original := global.Get(name).(*goja.Object)
-	construct, _ := goja.AssertConstructor(original)
-	var f *goja.Object
-	f = g.js.ToValue(func(c goja.ConstructorCall) *goja.Object {
-		target := c.NewTarget
-		if target == nil {
-			target = f
-		}
-		o, err := construct(target, check(c.Arguments)...)
-		if err != nil {
-			panic(err)
-		}
-		return o
-	}).(*goja.Object)
-	for _, key := range original.GetOwnPropertyNames() {
-		if key != "prototype" {
-			g.define(f, key, original.Get(key))
-		}
+// with is c with argument i replaced. The caller's arguments stay as they are: they may be the elements of an array.
+func with(c goja.FunctionCall, i int, v goja.Value) goja.FunctionCall {
+	if i < len(c.Arguments) {
+		c.Arguments = append([]goja.Value(nil), c.Arguments...)
+		c.Arguments[i] = v
 	}
-	prototype := original.Get("prototype").(*goja.Object)
-	must(f.DefineDataProperty("prototype", prototype, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
-	must(f.SetPrototype(original.Prototype()))
-	if species, ok := original.GetSymbol(goja.SymSpecies).(*goja.Object); ok && species == original {
-		getter := g.js.ToValue(func(c goja.FunctionCall) goja.Value { return c.This })
-		must(f.DefineAccessorPropertySymbol(goja.SymSpecies, getter, nil, goja.FLAG_TRUE, goja.FLAG_FALSE))
-	}
-	must(prototype.DefineDataProperty("constructor", f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
-	must(global.DefineDataProperty(name, f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
-}
-
-// forbidEval makes eval and every constructor of functions refuse: their compiler recurses without bound.
-func (g *guards) forbidEval(global *goja.Object) {
-	refuse := func(name string) *goja.Object {
-		f := g.js.ToValue(func(goja.ConstructorCall) *goja.Object {
-			panic(g.fail("EvalError", name+": code cannot be made from strings here"))
-		}).(*goja.Object)
-		g.define(f, "name", g.js.ToValue(name))
-		return f
-	}
-	must(global.DefineDataProperty("eval", refuse("eval"), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
-	for name, source := range map[string]string{
-		"Function": "(function(){})", "AsyncFunction": "(async function(){})", "GeneratorFunction": "(function*(){})",
-	} {
-		sample, err := g.js.RunString(source)
-		if err != nil {
-			panic(err)
-		}
-		prototype := sample.(*goja.Object).Prototype()
-		f := refuse(name)
-		must(f.DefineDataProperty("prototype", prototype, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
-		must(prototype.DefineDataProperty("constructor", f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
-		if name == "Function" {
-			must(global.DefineDataProperty(name, f, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
-		}
-	}
+	return c
 }
 
 func (g *guards) fail(constructor, message string) *goja.Object {
@@ -244,84 +235,4 @@ func (g *guards) fail(constructor, message string) *goja.Object {
 
 func (g *guards) rangeError(format string, args ...any) *goja.Object {
 	return g.fail("RangeError", fmt.Sprintf(format, args...))
-}
-
-func (g *guards) stringLength(what string, units float64) {
-	if units > stringUnitsMax {
-		panic(g.rangeError("%s: a string of %.0f code units is too long; at most %d", what, units, stringUnitsMax))
-	}
-}
-
-// arrayLength checks the length of an array or array-like.
-func (g *guards) arrayLength(v goja.Value) {
-	o, ok := v.(*goja.Object)
-	if !ok {
-		return
-	}
-	if n := o.Get("length"); n != nil && n.ToFloat() > arrayLengthMax {
-		panic(g.rangeError("an array of %.0f elements is too long for a built-in function; at most %d", n.ToFloat(), arrayLengthMax))
-	}
-}
-
-// indexed checks an object whose elements are its properties: their names would be made one by one.
-func (g *guards) indexed(v goja.Value) {
-	o, ok := v.(*goja.Object)
-	if !ok {
-		return
-	}
-	switch t := o.ExportType(); {
-	case t == nil:
-	case t.Kind() == reflect.Slice:
-		g.arrayLength(o)
-	}
-}
-
-// joined checks how long the result of join will be, for arrays long enough to matter.
-func (g *guards) joined(c goja.FunctionCall) {
-	g.arrayLength(c.This)
-	o, ok := c.This.(*goja.Object)
-	if !ok {
-		return
-	}
-	n := int(o.Get("length").ToInteger())
-	separator := 1
-	if s, ok := c.Argument(0).(goja.String); ok {
-		separator = length(s)
-	}
-	total := float64(n) * float64(separator)
-	for i := range n {
-		total += float64(length(o.Get(fmt.Sprint(i))))
-	}
-	g.stringLength("join", total)
-}
-
-// replacement checks how long the result of replace and replaceAll may be, when they are given strings.
-func (g *guards) replacement(c goja.FunctionCall) {
-	with, ok := c.Argument(1).(goja.String)
-	if !ok {
-		return
-	}
-	in, by := length(c.This), length(with)
-	if float64(in+1)*float64(by) <= stringUnitsMax {
-		return
-	}
-	times := in + 1
-	if pattern, ok := c.Argument(0).(goja.String); ok {
-		times = strings.Count(c.This.String(), pattern.String())
-	}
-	g.stringLength("replaceAll", float64(in)+float64(times)*float64(by))
-}
-
-// length is the length of a string in code units, or in bytes where that is cheaper and not less; 0 for other values.
-func length(v goja.Value) int {
-	if s, ok := v.(goja.String); ok {
-		return s.Length()
-	}
-	if v == nil {
-		return 0
-	}
-	if _, ok := v.(*goja.Object); ok {
-		return 0
-	}
-	return utf8.RuneCountInString(v.String())
 }
