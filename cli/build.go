@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -26,7 +25,7 @@ func buildCommand() *cli.Command {
 		Description: "Writes the script and, beside it, its source map. Prints the size, the size compressed, how long the\n" +
 			"code takes to start, and the hash that names the bundle. What cannot work fails here, with its imports.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`file` to write; dist/app.js in the project by default"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`file` to write, - for standard output; dist/app.js in the project by default"},
 			&cli.BoolFlag{Name: "minify", Usage: "make the script small; names in stacks stay"},
 			&cli.BoolFlag{Name: "json", Usage: "print the result as JSON"},
 			envFlag(),
@@ -44,7 +43,7 @@ func buildCommand() *cli.Command {
 
 type buildOptions struct {
 	path, env string
-	output    string // "" is dist/app.js in the project
+	output    string // "" is dist/app.js in the project, "-" standard output
 	minify    bool
 	json      bool
 }
@@ -82,40 +81,58 @@ func build(p *process, o buildOptions) error {
 	if err != nil {
 		var failure *runtime.Failure
 		if errors.As(err, &failure) {
-			p.term.fault(runFault(failure))
+			p.term.fault(loadFault(b, failure))
 			return errReported
 		}
 		return err
-	}
-	output := filepath.Join(project.root, "dist", "app.js")
-	if o.output != "" {
-		output = absolute(p.dir, o.output)
-	}
-	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
-		return failed("", "write the bundle: %v", err)
-	}
-	if err := b.WriteFile(output); err != nil {
-		return failed("", "%v", err)
-	}
-	shown := output
-	if rel, err := filepath.Rel(p.dir, output); err == nil && filepath.IsLocal(rel) {
-		shown = rel
 	}
 	small, err := gzipBytes([]byte(b.Code))
 	if err != nil {
 		return failed("", "compress the bundle: %v", err)
 	}
 	r := built{
-		Output: shown, Hash: b.Hash, Bytes: len(b.Code), GzipBytes: small,
+		Hash: b.Hash, Bytes: len(b.Code), GzipBytes: small,
 		StartUpMs: float64(startUp.Microseconds()) / 1000, Routes: append([]string{}, routes...), Warnings: []string{},
 	}
 	for _, m := range b.Warnings {
 		r.Warnings = append(r.Warnings, m.String())
 	}
-	return r.print(p.term, o.json)
+	if o.output == "-" {
+		p.term.raw(string(b.Encode()))
+		r.Output = "standard output"
+		return r.print(p.term, p.term.err, o.json)
+	}
+	if r.Output, err = writeBundle(p, project, b, o.output); err != nil {
+		return err
+	}
+	return r.print(p.term, p.term.out, o.json)
 }
 
-func (r built) print(t *term, asJSON bool) error {
+// writeBundle writes b and its source map to output, dist/app.js in the project when that is empty, and gives the path
+// as the person would type it.
+func writeBundle(p *process, project *project, b *bundle.Bundle, output string) (shown string, err error) {
+	path := filepath.Join(project.root, "dist", "app.js")
+	if output != "" {
+		path = absolute(p.dir, output)
+	}
+	shown = path
+	if rel, err := filepath.Rel(p.dir, path); err == nil && filepath.IsLocal(rel) {
+		shown = rel
+	}
+	d := draft{files: []draftFile{{path + ".map", b.SourceMap}, {path, b.Encode()}}}
+	defer d.discard()
+	err = d.write()
+	if err == nil {
+		err = d.publish()
+	}
+	if err != nil {
+		return "", d.trouble(shown, "make room, or write elsewhere: fortuna build -o <file>", err)
+	}
+	return shown, nil
+}
+
+// print prints r on s, and the warnings.
+func (r built) print(t *term, s stream, asJSON bool) error {
 	for _, w := range r.Warnings {
 		t.warn(t.err.printable(w))
 	}
@@ -124,12 +141,11 @@ func (r built) print(t *term, asJSON bool) error {
 		if err != nil {
 			return err
 		}
-		t.raw(string(text) + "\n")
+		t.print(s, string(text)+"\n")
 		return nil
 	}
-	t.result("%s %s, gzip %s", t.out.paint(bold, r.Output), kilobytes(r.Bytes), kilobytes(r.GzipBytes))
-	t.result("Start-up %.1f ms", r.StartUpMs)
-	t.result("Hash %s", r.Hash)
+	t.print(s, fmt.Sprintf("%s %s, gzip %s\nStart-up %.1f ms\nHash %s\n",
+		s.paint(bold, r.Output), kilobytes(r.Bytes), kilobytes(r.GzipBytes), r.StartUpMs, r.Hash))
 	return nil
 }
 
@@ -139,12 +155,16 @@ func measureStartUp(p *project, b *bundle.Bundle) (time.Duration, []string, erro
 	if err != nil {
 		return 0, nil, err
 	}
+	egress, err := p.config.egress()
+	if err != nil {
+		return 0, nil, err
+	}
 	var (
 		times  []time.Duration
 		routes []string
 	)
 	for range startUpRuns {
-		code := runtime.New(runtime.Config{Limits: limits, Vars: p.config.Vars, Loops: 1, Workers: 1})
+		code := runtime.New(runtime.Config{Limits: limits, Vars: p.config.Vars, Egress: egress, Loops: 1, Workers: 1})
 		deployed, err := code.Deploy(b)
 		if err := errors.Join(err, code.Close(context.Background())); err != nil {
 			return 0, nil, err

@@ -21,7 +21,11 @@ func commands() []*cli.Command {
 // run does what p.args ask for.
 func run(p *process) exitCode {
 	defer p.term.flush()
-	return report(p.term, runApp(p))
+	code := report(p.term, runApp(p))
+	if err := p.term.lost; err != nil && code == exitOK {
+		return report(p.term, failed("", "the result is lost: %v", err))
+	}
+	return code
 }
 
 func runApp(p *process) error {

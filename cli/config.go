@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/fortunadws/fortuna/runtime/web"
 )
 
 // configFile is the name of a project's configuration.
@@ -63,9 +65,13 @@ var configKeys = map[string]func(c *config, v value) error{
 		return nil
 	},
 	"vars.*": func(c *config, v value) error {
+		name := v.path[len(v.path)-1]
+		if name == prototypeName {
+			return v.wrong("choose another name", "%s: %s", v.key(), prototypeRefusal)
+		}
 		switch v.v.(type) {
 		case string, int64, float64, bool:
-			c.Vars[v.path[len(v.path)-1]] = v.v
+			c.Vars[name] = v.v
 			return nil
 		}
 		return v.expected("a string, a number, true or false")
@@ -74,6 +80,15 @@ var configKeys = map[string]func(c *config, v value) error{
 		c.Limits = append(c.Limits, v)
 		return nil
 	},
+}
+
+// egress is what fetch may reach; the error names the place of [egress].
+func (c *config) egress() (*web.Egress, error) {
+	egress, err := web.ParseEgress(c.Egress)
+	if err != nil {
+		return nil, c.EgressAt.wrong("", "%v", err)
+	}
+	return egress, nil
 }
 
 // loadConfig reads fortuna.toml in dir, and over it the table [env.<env>] unless env is empty. Without the file it

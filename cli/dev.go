@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -81,6 +80,11 @@ const drainDeadline = 1500 * time.Millisecond
 func dev(p *process, o devOptions) error {
 	signals := p.signals()
 	p.term.backlog = newBacklog() // before there is another goroutine that prints
+	ready, err := openReadyFile(p.dir, o.readyFile)
+	if err != nil {
+		return err
+	}
+	defer ready.discard()
 	w := newWorkshop(p, o)
 	if err := w.open(); err != nil {
 		return err
@@ -93,7 +97,7 @@ func dev(p *process, o devOptions) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- w.work(ctx, w.door.url(server.Addr())) }()
+	go func() { ended <- w.work(ctx, w.door.url(server.Addr()), ready) }()
 	select {
 	case err := <-ended:
 		return errors.Join(err, server.Close())
@@ -107,16 +111,14 @@ func dev(p *process, o devOptions) error {
 }
 
 // work builds the code, says when it is ready, and builds it again after each change until ctx ends. It closes w.
-func (w *workshop) work(ctx context.Context, url string) (err error) {
+func (w *workshop) work(ctx context.Context, url string, ready *readyFile) (err error) {
 	defer func() { err = errors.Join(err, w.close()) }()
 	t := w.process.term
 	w.greet()
 	w.build()
 	t.result("%s %s", t.out.paint(bold, "Ready on"), t.out.paint(cyan, url))
-	if file := w.options.readyFile; file != "" {
-		if err := writeReadyFile(absolute(w.process.dir, file), url); err != nil {
-			return err
-		}
+	if err := ready.tell(url); err != nil {
+		return err
 	}
 	if w.options.open || w.project.config.Dev.Open {
 		if err := openBrowser(url); err != nil {
@@ -131,17 +133,6 @@ func (w *workshop) work(ctx context.Context, url string) (err error) {
 			return nil
 		}
 	}
-}
-
-// writeReadyFile tells a script the address. The file appears whole.
-func writeReadyFile(path, url string) error {
-	if err := os.WriteFile(path+".part", []byte(url+"\n"), 0o644); err != nil {
-		return refused("", "--ready-file: %v", err)
-	}
-	if err := os.Rename(path+".part", path); err != nil {
-		return refused("", "--ready-file: %v", err)
-	}
-	return nil
 }
 
 // absolute is path as seen from dir.

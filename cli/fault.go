@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 
 	"github.com/fortunadws/fortuna/runtime"
@@ -92,6 +93,19 @@ func runFault(err error) *fault {
 	}
 	if e.Request != nil {
 		f.Request = e.Request.Method + " " + e.Request.Target
+	}
+	return f
+}
+
+// listensForFetch is the way of service workers to answer requests.
+var listensForFetch = regexp.MustCompile(`\baddEventListener\(\s*["'` + "`" + `]fetch["'` + "`" + `]`)
+
+// loadFault explains why b, which was built, cannot be served.
+func loadFault(b *bundle.Bundle, err error) *fault {
+	f := runFault(err)
+	if f.Code == "no_handler" && listensForFetch.MatchString(b.Code) {
+		f.Remarks[0].Notes = []string{`addEventListener("fetch", ...) is the syntax of service workers; here the module exports its handler.`,
+			"Where the listener calls event.respondWith(answer), return the answer."}
 	}
 	return f
 }

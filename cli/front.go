@@ -3,6 +3,7 @@ package cli
 import (
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -27,16 +28,23 @@ func (f *front) Serve(x exchange.Exchange) {
 	}
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if f.code != nil {
+	why := f.why
+	if f.code != nil && (why == nil || !opensPage(x.Request())) {
 		f.code.Serve(x)
 		return
 	}
-	why := f.why
 	if why == nil {
 		why = &fault{Status: 503, Code: "no_app", Title: "The code is being built for the first time"}
 	}
-	contentType, body := why.render(x.Request(), f.version.Load())
+	contentType, body := why.render(x.Request(), moment{f.version.Load(), f.code != nil})
 	answer(x, why.Status, contentType, body)
+}
+
+// opensPage reports whether a browser asks for what its person is about to look at: then they have to learn that the
+// newest version is broken. What pages fetch, forms they send and other programs go to the version that works.
+func opensPage(q *exchange.Request) bool {
+	return q.Method == "GET" && q.Get("Sec-Fetch-Mode") == "navigate" && q.Get("Sec-Fetch-Dest") == "document" &&
+		strings.Contains(q.Get("Accept"), "text/html")
 }
 
 // run makes code answer from now on and gives back what answered before, or nil.
@@ -69,7 +77,7 @@ func (f *front) now() (*runtime.Runtime, *fault) {
 
 // page is what the client of a failed request sees.
 func (f *front) page(q *exchange.Request, e *runtime.Failure) (contentType string, body []byte) {
-	return runFault(e).render(q, f.version.Load())
+	return runFault(e).render(q, moment{version: f.version.Load()})
 }
 
 func answer(x exchange.Exchange, status int, contentType string, body []byte) {

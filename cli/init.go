@@ -94,17 +94,27 @@ func initProject(p *process, dir, name string) error {
 			return refused("fortuna init <another directory>", "%s is in the way: init overwrites nothing", filepath.Join(dir, obstacle))
 		}
 	}
-	for _, f := range files {
-		if err := writeNew(filepath.Join(target, filepath.FromSlash(f.Path)), f.Data); err != nil {
-			if errors.Is(err, fs.ErrExist) {
-				return refused("", "%s is in the way: init overwrites nothing", filepath.Join(dir, f.Path))
-			}
-			return failed("", "%v", err)
-		}
-	}
 	shown := dir
 	if shown == "" {
 		shown = "."
+	}
+	var d draft
+	defer d.discard()
+	for _, f := range files {
+		d.files = append(d.files, draftFile{filepath.Join(target, filepath.FromSlash(f.Path)), f.Data})
+	}
+	err = d.write()
+	if err == nil {
+		err = d.claim()
+	}
+	if err == nil {
+		err = d.publish()
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return refused("", "%v: init overwrites nothing", err)
+	}
+	if err != nil {
+		return d.trouble("the project "+shown, "make room, or make it elsewhere: fortuna init <directory>", err)
 	}
 	p.term.note("Made %s from the template %s. Next:", shown, t.Name)
 	for _, line := range nextCommands(dir, t) {
@@ -146,19 +156,6 @@ func inTheWay(root, path string) string {
 		}
 	}
 	return ""
-}
-
-// writeNew writes a file that does not exist yet, and the directories it needs.
-func writeNew(path string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
 }
 
 // notInName are the characters a project's name, which is also npm's, cannot have.

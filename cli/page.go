@@ -32,13 +32,18 @@ var pagePolicy = func() template.HTMLAttr {
 		base64.StdEncoding.EncodeToString(sum[:]) + `'"`)
 }()
 
-// render is f as an answer to q: a page for a browser, JSON for who asks for it, else plain text. version is that of
-// the code that failed.
-func (f *fault) render(q *exchange.Request, version uint64) (contentType string, body []byte) {
+// moment is when a fault is shown: the version that failed, and whether an older one goes on serving.
+type moment struct {
+	version uint64
+	serving bool
+}
+
+// render is f as an answer to q: a page for a browser, JSON for who asks for it, else plain text.
+func (f *fault) render(q *exchange.Request, m moment) (contentType string, body []byte) {
 	accept := strings.ToLower(q.Get("Accept"))
 	switch {
 	case strings.Contains(accept, "text/html"):
-		return "text/html; charset=utf-8", f.html(q, version)
+		return "text/html; charset=utf-8", f.html(q, m)
 	case strings.Contains(accept, "json"):
 		return "application/json", f.json()
 	default:
@@ -46,7 +51,7 @@ func (f *fault) render(q *exchange.Request, version uint64) (contentType string,
 	}
 }
 
-func (f *fault) html(q *exchange.Request, version uint64) []byte {
+func (f *fault) html(q *exchange.Request, m moment) []byte {
 	var b bytes.Buffer
 	err := pageTemplate.Execute(&b, struct {
 		*fault
@@ -55,9 +60,10 @@ func (f *fault) html(q *exchange.Request, version uint64) []byte {
 		Frames     [][]frameLine
 		StackLines []string
 		Version    uint64
+		Serving    bool
 		Poll       string
 		Method     string
-	}{f, pagePolicy, template.JS(pageScript), f.frames(), f.stackLines(), version, versionPath, q.Method})
+	}{f, pagePolicy, template.JS(pageScript), f.frames(), f.stackLines(), m.version, m.serving, versionPath, q.Method})
 	if err != nil {
 		return []byte(template.HTMLEscapeString(f.text()))
 	}

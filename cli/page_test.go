@@ -24,7 +24,7 @@ func asking(accept string) *exchange.Request {
 }
 
 func TestFault_renderEscapes(t *testing.T) {
-	contentType, body := hostile().render(asking("text/html,*/*;q=0.8"), 7)
+	contentType, body := hostile().render(asking("text/html,*/*;q=0.8"), moment{version: 7})
 	page := string(body)
 	if contentType != "text/html; charset=utf-8" {
 		t.Errorf("got %q", contentType)
@@ -51,7 +51,7 @@ func TestFault_renderEscapes(t *testing.T) {
 }
 
 func TestFault_renderForOthers(t *testing.T) {
-	contentType, body := hostile().render(asking("application/json"), 1)
+	contentType, body := hostile().render(asking("application/json"), moment{version: 1})
 	var got struct {
 		Code   string
 		Errors []struct{ Message, Position string }
@@ -63,7 +63,7 @@ func TestFault_renderForOthers(t *testing.T) {
 	if contentType != "application/json" || got.Code != "handler_error" || got.Errors[0].Message != markup || got.Hint != markup {
 		t.Errorf("got %s %+v", contentType, got)
 	}
-	contentType, body = hostile().render(asking("*/*"), 1)
+	contentType, body = hostile().render(asking("*/*"), moment{version: 1})
 	if contentType != "text/plain; charset=utf-8" || !strings.Contains(string(body), "> 1 | "+markup+"\n    | ^\n") {
 		t.Errorf("got %s\n%s", contentType, body)
 	}

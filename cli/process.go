@@ -27,7 +27,8 @@ func Main() int {
 	if err != nil {
 		dir = "."
 	}
-	noColor := os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb"
+	signal.Ignore(syscall.SIGXFSZ) // a file that may not grow is an error of the write, not the end of the process
+	colour := coloured(os.Getenv)
 	return int(run(&process{
 		args:   os.Args[1:],
 		getenv: os.Getenv,
@@ -35,8 +36,8 @@ func Main() int {
 		stdin:  os.Stdin,
 		asks:   isTerminal(os.Stdin) && isTerminal(os.Stderr) && os.Getenv("CI") == "",
 		term: &term{
-			out: stream{w: os.Stdout, colour: !noColor && isTerminal(os.Stdout)},
-			err: stream{w: os.Stderr, colour: !noColor && isTerminal(os.Stderr)},
+			out: stream{w: os.Stdout, colour: colour && isTerminal(os.Stdout)},
+			err: stream{w: os.Stderr, colour: colour && isTerminal(os.Stderr)},
 		},
 		signals: func() <-chan os.Signal {
 			c := make(chan os.Signal, 2)
@@ -44,6 +45,11 @@ func Main() int {
 			return c
 		},
 	}))
+}
+
+// coloured reports whether the environment lets terminals have colours.
+func coloured(getenv func(string) string) bool {
+	return getenv("NO_COLOR") == "" && getenv("CI") == "" && getenv("TERM") != "dumb"
 }
 
 func isTerminal(f *os.File) bool { return terminal.IsTerminal(int(f.Fd())) }

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -41,7 +43,7 @@ func openProject(cwd, path, env string) (*project, error) {
 	}
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return nil, refused("fortuna init "+p.shown, "%s does not exist", p.shown)
+		return nil, refused(missingHint(cwd, p.shown), "%s does not exist", p.shown)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -61,6 +63,26 @@ func openProject(cwd, path, env string) (*project, error) {
 		p.entry, err = p.findEntry()
 	}
 	return p, err
+}
+
+// missingHint is what to type instead of a path that leads nowhere: one that exists and is spelt much like it, or the
+// command that makes a project.
+func missingHint(cwd, path string) string {
+	parent, name := filepath.Split(filepath.Clean(path))
+	var names []string
+	entries, err := os.ReadDir(absolute(cwd, parent))
+	for _, e := range entries {
+		if e.IsDir() || slices.Contains(scriptExtensions, filepath.Ext(e.Name())) {
+			names = append(names, e.Name())
+		}
+	}
+	if best := nearest(name, names); err == nil && best != "" {
+		return fmt.Sprintf("did you mean %s?", filepath.Join(parent, best))
+	}
+	if slices.Contains(scriptExtensions, filepath.Ext(name)) {
+		path = strings.TrimSuffix(path, filepath.Ext(name))
+	}
+	return "fortuna init " + path
 }
 
 // projectRoot is the directory a single file belongs to: the working directory when it is a project that holds the

@@ -18,6 +18,7 @@ type term struct {
 	mu       sync.Mutex
 	out, err stream
 	backlog  *backlog // nil: every line is written at once
+	lost     error    // why something did not reach out; only what is written at once is known
 }
 
 // stream is one of the two, and whether it understands colours.
@@ -70,7 +71,8 @@ func (t *term) problem(what, hint string) {
 	t.print(t.err, text)
 }
 
-// A stream that cannot be written to cannot be complained about either.
+// print writes text to s and notes when a result is lost. Standard error that cannot be written to cannot be
+// complained about.
 func (t *term) print(s stream, text string) {
 	if t.backlog != nil {
 		t.backlog.add(s.w, text)
@@ -78,7 +80,9 @@ func (t *term) print(s stream, text string) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	_, _ = io.WriteString(s.w, text)
+	if _, err := io.WriteString(s.w, text); err != nil && s.w == t.out.w && t.lost == nil {
+		t.lost = err
+	}
 }
 
 // flushDeadline is how long a terminal may take for the last lines.

@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,10 +31,33 @@ func parseDocument(file string, data []byte) (*document, error) {
 			return nil, refused("", "%s: %s", file, strings.TrimPrefix(err.Error(), "toml: "))
 		}
 		line, column := at.Position()
+		if hint := quoted(data, line); hint != "" {
+			return nil, refused(hint, "%s:%d: text needs quotes around it", file, line)
+		}
 		return nil, refused("", "%s:%d:%d: %s", file, line, column, strings.TrimPrefix(at.Error(), "toml: "))
 	}
 	d.locate(data)
 	return d, nil
+}
+
+// unquotedText is a line whose value is text without quotes: a bare word, a path, an address.
+var unquotedText = regexp.MustCompile(`^(\s*[A-Za-z0-9_."-]+\s*=\s*)([A-Za-z/.~][^"'#\[\]{},=]*|[0-9][0-9A-Za-z]*[.:/][^"'#\[\]{},=]*)`)
+
+// quoted is that line of data as it should be written, if what it lacks are the quotes; else "".
+func quoted(data []byte, line int) string {
+	lines := strings.Split(string(data), "\n")
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	m := unquotedText.FindStringSubmatch(lines[line-1])
+	if m == nil {
+		return ""
+	}
+	text := strings.TrimSpace(m[2])
+	if nearest(strings.ToLower(text), []string{"true", "false"}) != "" {
+		return "" // mistyped, not text
+	}
+	return strings.TrimSpace(m[1]) + " " + strconv.Quote(text)
 }
 
 // locate notes where each key stands: the line and column of its last part.

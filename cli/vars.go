@@ -11,6 +11,12 @@ type variable struct {
 	name, value, source string
 }
 
+// prototypeName cannot be a variable: setting it on an object makes no property, so handlers would not find it.
+const (
+	prototypeName    = "__proto__"
+	prototypeRefusal = prototypeName + " is the prototype of every JavaScript object, so env cannot hold a variable of that name"
+)
+
 // parseVar reads "KEY=VALUE". The line is not repeated in the error.
 func parseVar(source, line string) (variable, error) {
 	name, text, ok := strings.Cut(line, "=")

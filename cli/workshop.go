@@ -15,7 +15,6 @@ import (
 	"github.com/fortunadws/fortuna/edge"
 	"github.com/fortunadws/fortuna/runtime"
 	"github.com/fortunadws/fortuna/runtime/bundle"
-	"github.com/fortunadws/fortuna/runtime/web"
 )
 
 // workshop turns the project on disk into the code that front serves, again and again. It belongs to one goroutine,
@@ -105,6 +104,9 @@ func (w *workshop) variables(p *project) ([]variable, error) {
 		given = append(given, v)
 	}
 	for _, v := range given {
+		if v.name == prototypeName {
+			return nil, refused("choose another name", "%s: %s", v.source, prototypeRefusal)
+		}
 		byName[v.name] = v
 		p.config.Vars[v.name] = v.value
 	}
@@ -116,9 +118,9 @@ func (w *workshop) newRuntime(p *project, vars []variable) (*runtime.Runtime, er
 	if err != nil {
 		return nil, err
 	}
-	egress, err := web.ParseEgress(p.config.Egress)
+	egress, err := p.config.egress()
 	if err != nil {
-		return nil, p.config.EgressAt.wrong("", "%v", err)
+		return nil, err
 	}
 	t, level := w.process.term, w.options.level
 	return runtime.New(runtime.Config{
@@ -200,7 +202,7 @@ func (w *workshop) build() {
 		w.process.term.warn(w.process.term.err.printable(m.String()))
 	}
 	if _, err := w.code.Deploy(b); err != nil {
-		w.fail(runFault(err))
+		w.fail(loadFault(b, err))
 		return
 	}
 	w.running = b.Hash
