@@ -24,6 +24,7 @@ var probes = []probe{
 	{"slowreader", "a reader that stalls in 32 MiB and sends one more byte must not cost CPU", slowReader},
 	{"dials", "a thousand connections at 256 file descriptors must not end the server", dials},
 	{"await2ms", "many clients on a handler that awaits 2 ms; server on every core", await},
+	{"sse", "1,000 clients of server-sent events, one event a second for a minute; server on every core", sse},
 	{"idle", "what waiting costs", idle},
 }
 
