@@ -45,7 +45,7 @@ func TestFault_renderEscapes(t *testing.T) {
 	if !policy.MatchString(page) || !strings.Contains(page, "<script>"+pageScript+"</script>") {
 		t.Error("the policy does not let the script run, or is missing")
 	}
-	if regexp.MustCompile(`(src|href)=`).MatchString(strings.ReplaceAll(page, "src=x", "")) || strings.Contains(page, "url(") {
+	if regexp.MustCompile(`(src|href)=`).MatchString(strings.NewReplacer("src=x", "", `href="data:,"`, "").Replace(page)) || strings.Contains(page, "url(") {
 		t.Error("the page refers to something outside itself")
 	}
 }
