@@ -104,7 +104,7 @@ var guardedTyped = []struct {
 }
 
 // guardScript makes what guards need of JavaScript, once compiled for all VMs.
-var guardScript = goja.MustCompile("guard.js", "[() => {}, function(){}, async function(){}, function*(){}]", true)
+var guardScript = goja.MustCompile("guard.js", "[() => {}, function(){}, async function(){}, function*(){}, (a, b) => a ** b, (a, b) => a << b]", true)
 
 // guard puts the guards into a fresh VM and takes out the ways to make code from strings.
 func guard(js *goja.Runtime) {
@@ -141,6 +141,7 @@ func guard(js *goja.Runtime) {
 	g.iterables(global)
 	g.patterns(global)
 	g.forbidEval(global, samples)
+	g.inserted(global, samples)
 }
 
 // wrapAll guards the methods of o whose names are listed.

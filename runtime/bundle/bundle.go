@@ -4,7 +4,8 @@
 //
 // A Builder asks esbuild for one ES module (esbuild.go), wraps its body in a function that returns the module's exports
 // (module.go), mends what goja would misread (quirks.go, over the tokens of lexer.go), keeps the source map in step
-// (sourcemap.go) and compiles. Every text is measured (scan.go) before a recursive program sees it.
+// (sourcemap.go), puts calls around what no interrupt reaches (native.go) and compiles. Every text is measured (scan.go)
+// before a recursive program sees it.
 package bundle
 
 import (
@@ -27,7 +28,8 @@ type Bundle struct {
 	SourceMap []byte // of Code, version 3, with the sources; their names are relative to Options.Root
 
 	// Program is Code compiled, to be shared by all VMs. Its completion value is an object with the entry's exports as
-	// getters ("default" among them) and no prototype; or a Promise of it, when the code awaits at top level.
+	// getters ("default" among them) and no prototype; or a Promise of it, when the code awaits at top level. It calls the
+	// functions of native.go, which the VM must have.
 	Program *goja.Program
 
 	Inputs   []string  // absolute paths of every file read, sorted; nil on a loaded bundle
@@ -115,6 +117,7 @@ func compile(code string, m *sourceMap) (program *goja.Program, err error) {
 	tree, err := parser.ParseFile(nil, scriptName, code+"\n//# sourceMappingURL="+mapName, 0,
 		parser.WithSourceMapLoader(func(string) ([]byte, error) { return m.encodeForGoja(), nil }))
 	if err == nil {
+		insertCalls(tree, code)
 		program, err = goja.CompileAST(tree, true)
 	}
 	if err != nil {

@@ -75,6 +75,7 @@ func FuzzBuild(f *testing.F) {
 			return
 		}
 		vm := goja.New()
+		Unguarded(vm)
 		vm.SetMaxCallStackSize(100)
 		timer := time.AfterFunc(100*time.Millisecond, func() { vm.Interrupt("enough") })
 		defer timer.Stop()

@@ -53,6 +53,7 @@ func refuse(t testing.TB, files ...string) *Error {
 func run(t testing.TB, b *Bundle) (*goja.Runtime, *goja.Object) {
 	t.Helper()
 	vm := goja.New()
+	Unguarded(vm)
 	v, err := vm.RunProgram(b.Program)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, b.Code)

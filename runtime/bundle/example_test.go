@@ -32,6 +32,7 @@ func ExampleBuild() {
 		return
 	}
 	vm := goja.New()
+	bundle.Unguarded(vm)
 	exports, err := vm.RunProgram(b.Program)
 	if err != nil {
 		fmt.Println(err)

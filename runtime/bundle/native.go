@@ -1,0 +1,158 @@
+package bundle
+
+import (
+	"reflect"
+	"regexp"
+
+	"github.com/dop251/goja"
+	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/file"
+	operator "github.com/dop251/goja/token"
+	"github.com/dop251/goja/unistring"
+)
+
+// Names of the global functions that Bundle.Program calls where goja would run native code that no interrupt reaches.
+// They are no identifiers, so code can neither call nor hide them. Bundle.Code does not have these calls: they are put
+// into its syntax tree, so that positions stay as they are.
+const (
+	SpreadName   = "fortuna:spread"   // (iterable): what [...iterable], f(...iterable) and [...rest] = iterable iterate over
+	MembersName  = "fortuna:members"  // (object): what {...object} copies
+	PowerName    = "fortuna:power"    // (a, b): a ** b
+	ShiftName    = "fortuna:shift"    // (a, b): a << b
+	CompoundName = "fortuna:compound" // (b): b in o[p] **= b and o[p] <<= b
+	NumbersName  = "fortuna:numbers"  // (): called first in a program whose operators are left alone: it has no BigInts
+)
+
+// mentionsBigInt finds what a program has that makes BigInts.
+var mentionsBigInt = regexp.MustCompile(`Big|DataView|[0-9a-fA-F_]n\b`)
+
+// insertCalls puts the calls of the functions named above into a tree; those on operators only where there may be BigInts.
+func insertCalls(tree *ast.Program, code string) {
+	n := &inserter{bigInts: mentionsBigInt.MatchString(code), seen: map[uintptr]bool{}}
+	n.walk(reflect.ValueOf(tree.Body))
+	if !n.bigInts {
+		numbers := call(NumbersName, tree.Idx0())
+		tree.Body = append([]ast.Statement{&ast.ExpressionStatement{Expression: numbers}}, tree.Body...)
+	}
+}
+
+// unguarded defines the functions named above.
+var unguarded = goja.MustCompile("unguarded.js", `(define => {
+	define("`+SpreadName+`", v => v); define("`+MembersName+`", v => v); define("`+CompoundName+`", v => v);
+	define("`+PowerName+`", (a, b) => a ** b); define("`+ShiftName+`", (a, b) => a << b); define("`+NumbersName+`", () => {});
+})((name, value) => Object.defineProperty(globalThis, name, {value}))`, true)
+
+// Unguarded gives a VM the functions that Bundle.Program calls, without any bound: for code that is trusted. It panics
+// when they are defined already.
+func Unguarded(vm *goja.Runtime) {
+	if _, err := vm.RunProgram(unguarded); err != nil {
+		panic(err)
+	}
+}
+
+type inserter struct {
+	bigInts bool
+	seen    map[uintptr]bool
+}
+
+// walk visits what is below v, the innermost first. The tree has no walker of its own.
+func (n *inserter) walk(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Interface:
+		n.walk(v.Elem())
+		if b, ok := v.Interface().(*ast.BinaryExpression); ok && n.bigInts && v.CanSet() {
+			if name := operatorName(b.Operator); name != "" {
+				v.Set(reflect.ValueOf(call(name, b.Idx0(), b.Left, b.Right)))
+			}
+		}
+	case reflect.Pointer:
+		if v.IsNil() || n.seen[v.Pointer()] {
+			return
+		}
+		n.seen[v.Pointer()] = true
+		if _, ok := v.Interface().(*file.File); ok {
+			return
+		}
+		n.walk(v.Elem())
+		n.insert(v.Interface())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				n.walk(v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			n.walk(v.Index(i))
+		}
+	}
+}
+
+// insert puts calls into a node.
+func (n *inserter) insert(node any) {
+	switch t := node.(type) {
+	case *ast.ArrayLiteral:
+		spreads(SpreadName, t.Value)
+	case *ast.CallExpression:
+		spreads(SpreadName, t.ArgumentList)
+	case *ast.NewExpression:
+		spreads(SpreadName, t.ArgumentList)
+	case *ast.ObjectLiteral:
+		spreads(MembersName, t.Value)
+	case *ast.Binding:
+		if rests(t.Target) && t.Initializer != nil {
+			t.Initializer = call(SpreadName, t.Initializer.Idx0(), t.Initializer)
+		}
+	case *ast.AssignExpression:
+		name := operatorName(t.Operator)
+		switch left := t.Left.(type) {
+		case *ast.ArrayPattern:
+			if rests(left) {
+				t.Right = call(SpreadName, t.Right.Idx0(), t.Right)
+			}
+		case *ast.Identifier:
+			if name != "" && n.bigInts {
+				t.Operator, t.Right = operator.ASSIGN, call(name, t.Idx0(), &ast.Identifier{Name: left.Name, Idx: left.Idx}, t.Right)
+			}
+		default:
+			if name != "" && n.bigInts {
+				t.Right = call(CompoundName, t.Right.Idx0(), t.Right)
+			}
+		}
+	}
+}
+
+// spreads puts a call around what is spread in a list.
+func spreads[E ast.Expression](name string, list []E) {
+	for _, e := range list {
+		if s, ok := any(e).(*ast.SpreadElement); ok {
+			s.Expression = call(name, s.Expression.Idx0(), s.Expression)
+		}
+	}
+}
+
+// rests reports whether a target is a pattern that takes all the rest of an iterable.
+func rests(target any) bool {
+	p, ok := target.(*ast.ArrayPattern)
+	return ok && p.Rest != nil
+}
+
+func operatorName(t operator.Token) string {
+	switch t {
+	case operator.EXPONENT:
+		return PowerName
+	case operator.SHIFT_LEFT:
+		return ShiftName
+	}
+	return ""
+}
+
+// call is a call of a global function at a position.
+func call(name string, at file.Idx, args ...ast.Expression) *ast.CallExpression {
+	return &ast.CallExpression{
+		Callee:           &ast.Identifier{Name: unistring.NewFromString(name), Idx: at},
+		LeftParenthesis:  at,
+		ArgumentList:     args,
+		RightParenthesis: at,
+	}
+}

@@ -1,0 +1,72 @@
+package runtime
+
+import (
+	"math/big"
+
+	"github.com/dop251/goja"
+
+	"github.com/fortunadws/fortuna/runtime/bundle"
+)
+
+// bigIntBitsMax bounds what a power or a shift of BigInts makes.
+const bigIntBitsMax = 1 << 20
+
+// inserted defines the functions that bundles call around what goja does natively. Samples is what guardScript made.
+func (g *guards) inserted(global, samples *goja.Object) {
+	power, shift := callable(samples.Get("4")), callable(samples.Get("5"))
+	for name, f := range map[string]native{
+		bundle.SpreadName: func(c goja.FunctionCall) goja.Value { return g.iterable(c.Argument(0), iteratedMax) },
+		bundle.MembersName: func(c goja.FunctionCall) goja.Value {
+			g.indexed(c.Argument(0))
+			return c.Argument(0)
+		},
+		bundle.PowerName: func(c goja.FunctionCall) goja.Value {
+			return g.bigInts(power, c, "**", func(a, b *big.Int) float64 {
+				exponent, _ := new(big.Float).SetInt(b).Float64()
+				return float64(new(big.Int).Abs(a).BitLen()-1) * exponent
+			})
+		},
+		bundle.ShiftName: func(c goja.FunctionCall) goja.Value {
+			return g.bigInts(shift, c, "<<", func(a, b *big.Int) float64 {
+				count, _ := new(big.Float).SetInt(b).Float64()
+				return float64(a.BitLen()) + count
+			})
+		},
+		bundle.CompoundName: func(c goja.FunctionCall) goja.Value {
+			v := numeric(c.Argument(0))
+			if _, ok := v.Export().(*big.Int); ok {
+				panic(g.js.NewTypeError("a BigInt cannot be the right side of **= or <<= on a property: write a.b = a.b ** c"))
+			}
+			return v
+		},
+		bundle.NumbersName: func(goja.FunctionCall) goja.Value {
+			for _, name := range []string{"BigInt", "BigInt64Array", "BigUint64Array", "DataView"} {
+				must(global.Delete(name))
+			}
+			return goja.Undefined()
+		},
+	} {
+		must(global.DefineDataProperty(name, g.js.ToValue(f), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
+	}
+}
+
+// numeric converts an object to a primitive, as operators on numbers do; other values stay.
+func numeric(v goja.Value) goja.Value {
+	o, ok := v.(*goja.Object)
+	if !ok {
+		return v
+	}
+	return o.ToNumber()
+}
+
+// bigInts calls operate with two operands, unless they are BigInts whose result would have too many bits.
+func (g *guards) bigInts(operate native, c goja.FunctionCall, operator string, bits func(a, b *big.Int) float64) goja.Value {
+	a, b := numeric(c.Argument(0)), numeric(c.Argument(1))
+	x, ok := a.Export().(*big.Int)
+	if y, too := b.Export().(*big.Int); ok && too && x.Sign() != 0 {
+		if n := bits(x, y); n > bigIntBitsMax {
+			panic(g.rangeError("a BigInt of %.0f bits is too large for %s; at most %d", n, operator, bigIntBitsMax))
+		}
+	}
+	return operate(goja.FunctionCall{This: goja.Undefined(), Arguments: []goja.Value{a, b}})
+}
