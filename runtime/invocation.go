@@ -178,6 +178,9 @@ func (inv *invocation) deserted() {
 	}
 	inv.answered = true
 	inv.signal("AbortError", "the client has left")
+	if inv.reply.taken != nil {
+		inv.reply.taken.Release()
+	}
 	if inv.waits > 0 {
 		inv.settle()
 		return

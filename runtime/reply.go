@@ -18,6 +18,7 @@ type reply struct {
 	unsent bool                    // it will be, when the turn that runs is over
 	begun  bool                    // the exchange has the head
 	ahead  int                     // bytes sent since the peer is known to have taken what came before
+	taken  *ticket                 // to be settled when the peer has; nil if nothing waits for that
 	cancel func(reason goja.Value) // stops the stream that is the answer; nil when it is none, or at its end
 }
 
@@ -129,9 +130,10 @@ func (inv *invocation) write(chunk []byte) goja.Value {
 	}
 	wanted, resolve, _ := inv.vm.js.NewPromise()
 	t := inv.ticket()
+	p.taken = t
 	p.drained = func() {
 		t.Settle(func() error {
-			p.ahead = 0
+			p.ahead, p.taken = 0, nil
 			return resolve(goja.Undefined())
 		})
 	}
