@@ -145,7 +145,7 @@ func (r *Realm) class(c *class) *built {
 		must(constructor.SetPrototype(p.constructor))
 		must(b.prototype.SetPrototype(p.prototype))
 	case c.builtin != "":
-		p := r.VM.GlobalObject().Get(c.builtin).(*goja.Object)
+		p := r.intrinsic("globalThis", c.builtin).(*goja.Object)
 		must(b.prototype.SetPrototype(p.Get("prototype").(*goja.Object)))
 	}
 	must(constructor.DefineDataProperty("prototype", b.prototype, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))

@@ -3,6 +3,7 @@ package web
 import (
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/dop251/goja"
 )
@@ -35,13 +36,24 @@ func kind(v goja.Value) string {
 	return "a value"
 }
 
-// text converts v to a USVString (Web IDL 3.2.12): lone surrogates become U+FFFD.
+// text converts v to a USVString (Web IDL 3.2.12): lone surrogates become U+FFFD. A symbol is a TypeError.
 func text(v goja.Value) string {
 	if s, ok := v.(goja.String); ok {
 		return s.String()
 	}
-	return v.ToString().String()
+	v = v.ToString()
+	if _, ok := v.(*goja.Symbol); ok {
+		refuseSymbol()(goja.FunctionCall{This: v})
+	}
+	return v.String()
 }
+
+// refuseSymbol is a built-in that converts this to a string. goja's own conversion shows a symbol instead of
+// refusing it, and the TypeError that its built-ins throw for one belongs to the VM that catches it, so one serves all.
+var refuseSymbol = sync.OnceValue(func() func(goja.FunctionCall) goja.Value {
+	concat := goja.New().Get("String").(*goja.Object).Get("prototype").(*goja.Object).Get("concat")
+	return concat.Export().(func(goja.FunctionCall) goja.Value)
+})
 
 // byteString converts v to a ByteString (Web IDL 3.2.11): one byte for each code unit, none above 0xFF.
 func (r *Realm) byteString(what string, v goja.Value) string {
@@ -141,16 +153,30 @@ func isView(r *Realm, o *goja.Object) bool {
 	return err == nil && v.ToBoolean()
 }
 
-// intrinsic returns a member of a language global as it was when first asked for, before code could replace it.
+// keep remembers the members of language globals that the platform itself uses, before code can replace them.
+func (r *Realm) keep() {
+	r.intrinsics = make(map[string]goja.Value, 16)
+	r.intrinsic("Object", "entries")
+	r.intrinsic("Object", "freeze")
+	r.intrinsic("Object", "getOwnPropertyDescriptor")
+	r.intrinsic("Object", "prototype")
+	r.intrinsic("ArrayBuffer", "isView")
+	for _, constructor := range []string{"Error", "RangeError", "TypeError", "Uint8Array"} {
+		r.intrinsic("globalThis", constructor)
+	}
+}
+
+// intrinsic returns a member of a language global as it was when first asked for: see keep.
 func (r *Realm) intrinsic(global, member string) goja.Value {
 	key := global + "." + member
 	if v := r.intrinsics[key]; v != nil {
 		return v
 	}
-	v := r.VM.GlobalObject().Get(global).(*goja.Object).Get(member)
-	if r.intrinsics == nil {
-		r.intrinsics = map[string]goja.Value{}
+	o, ok := r.VM.GlobalObject().Get(global).(*goja.Object)
+	if !ok || o.Get(member) == nil {
+		panic(r.TypeError("%s.%s is needed here, and the program has removed it", global, member))
 	}
+	v := o.Get(member)
 	r.intrinsics[key] = v
 	return v
 }

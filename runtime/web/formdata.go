@@ -9,7 +9,14 @@ import (
 // formData is the Go half of a FormData (XHR 5): entries in the order they were added.
 type formData struct {
 	entries []formEntry
+	size    int // sum of their bytes
 }
+
+// Bounds of what code puts into a FormData; a form that came over the network has those of its body.
+const (
+	formEntriesMax = 10_000
+	formBytesMax   = 64 << 20
+)
 
 // formEntry is a name with a string, or with a file.
 type formEntry struct {
@@ -30,12 +37,15 @@ func init() {
 	}
 	formDataClass.members = append([]member{
 		method("append", 2, func(r *Realm, f *formData, c goja.FunctionCall) goja.Value {
-			f.entries = append(f.entries, r.formEntry("FormData.append", c.Arguments))
+			e := r.formEntry("FormData.append", c.Arguments)
+			r.formRoom(f, "FormData.append", e)
+			f.add(e)
 			return goja.Undefined()
 		}),
 		method("delete", 1, func(_ *Realm, f *formData, c goja.FunctionCall) goja.Value {
 			name := text(c.Argument(0))
 			f.entries = slices.DeleteFunc(f.entries, func(e formEntry) bool { return e.name == name })
+			f.measure()
 			return goja.Undefined()
 		}),
 		method("get", 1, func(r *Realm, f *formData, c goja.FunctionCall) goja.Value {
@@ -58,14 +68,16 @@ func init() {
 		}),
 		method("set", 2, func(r *Realm, f *formData, c goja.FunctionCall) goja.Value {
 			e := r.formEntry("FormData.set", c.Arguments)
+			r.formRoom(f, "FormData.set", e)
 			i := f.index(e.name)
 			if i < 0 {
-				f.entries = append(f.entries, e)
+				f.add(e)
 				return goja.Undefined()
 			}
 			f.entries[i] = e
 			rest := slices.DeleteFunc(f.entries[i+1:], func(g formEntry) bool { return g.name == e.name })
 			f.entries = f.entries[:i+1+len(rest)]
+			f.measure()
 			return goja.Undefined()
 		}),
 	}, pairs("FormData Iterator", func(r *Realm, f *formData, i int) (goja.Value, goja.Value, bool) {
@@ -75,6 +87,37 @@ func init() {
 		return r.VM.ToValue(f.entries[i].name), f.entries[i].value(r), true
 	})...)
 	formDataClass.iterator = "entries"
+}
+
+func (f *formData) add(e formEntry) {
+	f.entries = append(f.entries, e)
+	f.size += e.bytes()
+}
+
+func (f *formData) measure() {
+	f.size = 0
+	for i := range f.entries {
+		f.size += f.entries[i].bytes()
+	}
+}
+
+// bytes is how long the entry can be in a multipart body: an escaped line end has six characters in a name and two in
+// a text.
+func (e *formEntry) bytes() int {
+	if e.file == nil {
+		return 6*len(e.name) + 2*len(e.text)
+	}
+	return 6*len(e.name) + 6*len(e.file.name) + len(e.file.data)
+}
+
+// formRoom throws a RangeError when the entry would be beyond the bounds.
+func (r *Realm) formRoom(f *formData, what string, e formEntry) {
+	if len(f.entries) >= formEntriesMax {
+		panic(r.RangeError("%s: there are %d entries already, which is the most; %.100q does not fit", what, len(f.entries), e.name))
+	}
+	if size := f.size + e.bytes(); size > formBytesMax {
+		panic(r.RangeError("%s: a form may take %d bytes, and %.100q could make it %d", what, formBytesMax, e.name, size))
+	}
 }
 
 // index is where the first entry called name is, or -1.

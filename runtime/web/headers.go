@@ -16,6 +16,12 @@ type headers struct {
 	sorted    []exchange.Field // what iteration shows, until the next change
 }
 
+// Bounds of what code puts into a Headers. Servers and clients take much less.
+const (
+	headerFieldsMax = 1000
+	headersBytesMax = 1 << 20
+)
+
 var headersClass = expose("Headers")
 
 func init() {
@@ -30,7 +36,7 @@ func init() {
 		method("append", 2, func(r *Realm, h *headers, c goja.FunctionCall) goja.Value {
 			n, v := r.headerName("Headers.append", c.Argument(0)), r.headerValue("Headers.append", c.Argument(1))
 			r.mutable(h, "append")
-			h.append(n, v)
+			r.add(h, "Headers.append", n, v)
 			return goja.Undefined()
 		}),
 		method("delete", 1, func(r *Realm, h *headers, c goja.FunctionCall) goja.Value {
@@ -51,6 +57,7 @@ func init() {
 		method("set", 2, func(r *Realm, h *headers, c goja.FunctionCall) goja.Value {
 			n, v := r.headerName("Headers.set", c.Argument(0)), r.headerValue("Headers.set", c.Argument(1))
 			r.mutable(h, "set")
+			r.room(h, "Headers.set", n, v)
 			h.set(n, v)
 			return goja.Undefined()
 		}),
@@ -84,15 +91,22 @@ func (h *headers) has(name string) bool {
 
 // get joins the values of all fields called name with ", " (Fetch 2.2.2).
 func (h *headers) get(name string) (value string, ok bool) {
+	var joined strings.Builder // of two or more
 	for i := range h.list {
-		if !exchange.EqualFold(h.list[i].Name, name) {
-			continue
+		switch f := &h.list[i]; {
+		case !exchange.EqualFold(f.Name, name):
+		case !ok:
+			value, ok = f.Value, true
+		default:
+			if joined.Len() == 0 {
+				joined.WriteString(value)
+			}
+			joined.WriteString(", ")
+			joined.WriteString(f.Value)
 		}
-		if ok {
-			value += ", " + h.list[i].Value
-		} else {
-			value, ok = h.list[i].Value, true
-		}
+	}
+	if joined.Len() > 0 {
+		value = joined.String()
 	}
 	return value, ok
 }
@@ -132,19 +146,29 @@ func (h *headers) sort() []exchange.Field {
 	if h.sorted != nil {
 		return h.sorted
 	}
-	all := make([]exchange.Field, 0, len(h.list))
-	for _, f := range h.list {
-		name := strings.ToLower(f.Name)
-		i := slices.IndexFunc(all, func(g exchange.Field) bool { return g.Name == name })
-		if i >= 0 && name != "set-cookie" {
-			all[i].Value += ", " + f.Value
-			continue
-		}
-		all = append(all, exchange.Field{Name: name, Value: f.Value})
+	all := make([]exchange.Field, len(h.list))
+	for i, f := range h.list {
+		all[i] = exchange.Field{Name: strings.ToLower(f.Name), Value: f.Value}
 	}
 	slices.SortStableFunc(all, func(a, b exchange.Field) int { return strings.Compare(a.Name, b.Name) })
-	h.sorted = all
-	return all
+	combined := all[:0]
+	for len(all) > 0 {
+		same := 1
+		for same < len(all) && all[same].Name == all[0].Name && all[0].Name != "set-cookie" {
+			same++
+		}
+		f := all[0]
+		if same > 1 {
+			values := make([]string, same)
+			for i := range values {
+				values[i] = all[i].Value
+			}
+			f.Value = strings.Join(values, ", ")
+		}
+		combined, all = append(combined, f), all[same:]
+	}
+	h.sorted = combined
+	return combined
 }
 
 // fill appends what a HeadersInit says: a Headers, pairs, or a record (Fetch 5.1). what names the caller in errors.
@@ -166,15 +190,35 @@ func (r *Realm) fill(h *headers, what string, init goja.Value) {
 			if len(nv) != 2 {
 				panic(r.TypeError("%s: each header must be a pair of name and value, got %s", what, kind(pair)))
 			}
-			h.append(r.headerName(what, nv[0]), r.headerValue(what, nv[1]))
+			r.add(h, what, r.headerName(what, nv[0]), r.headerValue(what, nv[1]))
 			return true
 		})
 		return
 	}
 	for _, k := range o.Keys() {
 		if v := o.Get(k); v != nil { // a getter may have deleted it
-			h.append(r.headerName(what, r.VM.ToValue(k)), r.headerValue(what, v))
+			r.add(h, what, r.headerName(what, r.VM.ToValue(k)), r.headerValue(what, v))
 		}
+	}
+}
+
+// add appends a field that code gives.
+func (r *Realm) add(h *headers, what, name, value string) {
+	r.room(h, what, name, value)
+	h.append(name, value)
+}
+
+// room throws a RangeError when one more field would be beyond the bounds.
+func (r *Realm) room(h *headers, what, name, value string) {
+	if len(h.list) >= headerFieldsMax {
+		panic(r.RangeError("%s: there are %d fields already, which is the most; %q does not fit", what, len(h.list), name))
+	}
+	size := len(name) + len(value)
+	for i := range h.list {
+		size += len(h.list[i].Name) + len(h.list[i].Value)
+	}
+	if size > headersBytesMax {
+		panic(r.RangeError("%s: all names and values may have %d bytes, and %q would make it %d", what, headersBytesMax, name, size))
 	}
 }
 

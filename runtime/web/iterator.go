@@ -1,6 +1,10 @@
 package web
 
-import "github.com/dop251/goja"
+import (
+	"sync"
+
+	"github.com/dop251/goja"
+)
 
 // iterator is the Go half of a platform iterator: next returns the following value, or nil at the end.
 type iterator struct {
@@ -19,11 +23,9 @@ func (r *Realm) iterate(tag string, next func() goja.Value) goja.Value {
 }
 
 func (r *Realm) iteratorPrototype(tag string) *goja.Object {
-	array := r.VM.NewArray()
-	values, _ := goja.AssertFunction(array.Get("values"))
-	arrayIterator, err := values(array)
+	generator, err := r.run(generatorProgram())(goja.Undefined())
 	must(err)
-	base := arrayIterator.(*goja.Object).Prototype().Prototype() // %IteratorPrototype%
+	base := generator.(*goja.Object).Prototype().Prototype().Prototype() // %IteratorPrototype%, which has no name
 
 	proto := r.VM.CreateObject(base)
 	r.define(proto, method("next", 0, func(r *Realm, it *iterator, _ goja.FunctionCall) goja.Value {
@@ -44,6 +46,10 @@ func (r *Realm) iteratorPrototype(tag string) *goja.Object {
 	r.iterators[tag] = proto
 	return proto
 }
+
+var generatorProgram = sync.OnceValue(func() *goja.Program {
+	return goja.MustCompile("fortuna:generator", `(function*() {})`, true)
+})
 
 // pairs gives a class whose half is a list of name-value pairs its iteration (Web IDL "iterable<K, V>"): entries,
 // keys, values and forEach over at, which reports false past the end and is asked afresh at every step, so that the
@@ -76,6 +82,7 @@ func pairs[T any](tag string, at func(r *Realm, t T, i int) (k, v goja.Value, ok
 				if !ok {
 					return goja.Undefined()
 				}
+				r.pause()
 				if _, err := f(c.Argument(1), v, k, c.This); err != nil {
 					panic(err)
 				}

@@ -23,8 +23,11 @@ func parseForm(contentType string, body []byte) (*formData, error) {
 	switch essence {
 	case "application/x-www-form-urlencoded":
 		f := &formData{}
+		if n := bytes.Count(body, []byte("&")); n >= pairsMax {
+			return nil, fmt.Errorf("the form has more than %d fields", pairsMax)
+		}
 		for _, p := range parseQuery(string(body)) {
-			f.entries = append(f.entries, formEntry{name: p.name, text: p.value})
+			f.add(formEntry{name: p.name, text: p.value})
 		}
 		return f, nil
 	case "multipart/form-data":
@@ -65,7 +68,7 @@ func parseMultipart(boundary string, body []byte) (*formData, error) {
 		if err != nil {
 			return nil, fmt.Errorf("part %d of the form: %w", len(f.entries)+1, err)
 		}
-		f.entries = append(f.entries, e)
+		f.add(e)
 	}
 	return f, nil
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/dop251/goja"
 )
@@ -71,18 +72,39 @@ func (r *Realm) Await(what string, work func(ctx context.Context) (finish func()
 
 // then calls ok or failed when v, a promise or any other value, is settled.
 func (r *Realm) then(v goja.Value, ok func(v goja.Value), failed func(reason goja.Value)) {
-	promise := r.VM.GlobalObject().Get("Promise").(*goja.Object)
-	resolve, _ := goja.AssertFunction(promise.Get("resolve"))
-	p, err := resolve(promise, v)
-	if err != nil {
-		failed(r.Thrown(err))
-		return
+	if r.await == nil {
+		r.await = r.run(awaitProgram())
 	}
-	then, _ := goja.AssertFunction(p.(*goja.Object).Get("then"))
-	_, err = then(p,
+	_, err := r.await(goja.Undefined(), v,
 		r.VM.ToValue(func(c goja.FunctionCall) goja.Value { ok(c.Argument(0)); return goja.Undefined() }),
 		r.VM.ToValue(func(c goja.FunctionCall) goja.Value { failed(c.Argument(0)); return goja.Undefined() }))
 	if err != nil {
 		failed(r.Thrown(err))
 	}
 }
+
+// awaitProgram waits by await, which asks neither the global Promise nor its prototype: code may have replaced them.
+var awaitProgram = sync.OnceValue(func() *goja.Program {
+	return goja.MustCompile("fortuna:await", `(async (v, ok, failed) => {
+	try {
+		v = await v;
+	} catch (reason) {
+		failed(reason);
+		return;
+	}
+	ok(v);
+})`, true)
+})
+
+// pause lets an interrupt reach a loop in Go over functions of code: they may be native, which an interrupt does not
+// reach.
+func (r *Realm) pause() {
+	if r.nothing == nil {
+		r.nothing = r.run(pauseProgram())
+	}
+	if _, err := r.nothing(goja.Undefined()); err != nil {
+		panic(err)
+	}
+}
+
+var pauseProgram = sync.OnceValue(func() *goja.Program { return goja.MustCompile("fortuna:pause", `(() => {})`, true) })

@@ -25,6 +25,8 @@ type Realm struct {
 	built      []*built
 	iterators  map[string]*goja.Object
 	intrinsics map[string]goja.Value
+	await      goja.Callable      // see then
+	nothing    goja.Callable      // see pause
 	frame      [1]goja.StackFrame // see calledPlainly
 	events     events
 	timers     timers
@@ -47,6 +49,7 @@ type Options struct {
 // New gives vm the web platform.
 func New(vm *goja.Runtime, host Host, opts Options) *Realm {
 	r := &Realm{VM: vm, host: host, opts: opts, built: make([]*built, len(classes))}
+	r.keep()
 	global := vm.GlobalObject()
 	lazy := vm.NewDynamicObject(&lazyGlobals{r: r, global: global, defined: map[string]bool{}})
 	must(lazy.SetPrototype(global.Prototype()))

@@ -2,6 +2,7 @@ package web
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -14,8 +15,15 @@ type pair struct{ name, value string }
 // searchParams is the Go half of a URLSearchParams (URL 6.2).
 type searchParams struct {
 	list []pair
+	size int        // bytes of names and values
 	url  *urlRecord // whose query follows the list, if any
 }
+
+// Bounds of what a URLSearchParams holds. What comes over the network is smaller by far.
+const (
+	pairsMax      = 100_000
+	queryBytesMax = 8 << 20 // of names and values; encoding makes it three times as much at most
+)
 
 var searchParamsClass = expose("URLSearchParams")
 
@@ -24,18 +32,22 @@ func init() {
 		p := &searchParams{}
 		if v := c.Argument(0); !goja.IsUndefined(v) {
 			p.list = r.searchPairs(v)
+			p.size = pairsBytes(p.list)
 		}
 		return p
 	}
 	searchParamsClass.members = append([]member{
 		getter("size", func(r *Realm, p *searchParams) goja.Value { return r.VM.ToValue(len(p.list)) }),
 		method("append", 2, func(r *Realm, p *searchParams, c goja.FunctionCall) goja.Value {
-			p.update(append(p.list, pair{text(c.Argument(0)), text(c.Argument(1))}))
+			added := pair{text(c.Argument(0)), text(c.Argument(1))}
+			p.size = r.checkPairs("URLSearchParams.append", len(p.list)+1, p.size+added.bytes())
+			p.update(append(p.list, added))
 			return goja.Undefined()
 		}),
 		method("delete", 1, func(r *Realm, p *searchParams, c goja.FunctionCall) goja.Value {
 			matches := matcher(c)
 			p.update(slices.DeleteFunc(p.list, matches))
+			p.size = pairsBytes(p.list)
 			return goja.Undefined()
 		}),
 		method("get", 1, func(r *Realm, p *searchParams, c goja.FunctionCall) goja.Value {
@@ -60,7 +72,10 @@ func init() {
 			return r.VM.ToValue(slices.ContainsFunc(p.list, matcher(c)))
 		}),
 		method("set", 2, func(r *Realm, p *searchParams, c goja.FunctionCall) goja.Value {
-			p.set(text(c.Argument(0)), text(c.Argument(1)))
+			name, value := text(c.Argument(0)), text(c.Argument(1))
+			r.checkPairs("URLSearchParams.set", len(p.list)+1, p.size+len(name)+len(value))
+			p.set(name, value)
+			p.size = pairsBytes(p.list)
 			return goja.Undefined()
 		}),
 		method("sort", 0, func(r *Realm, p *searchParams, _ goja.FunctionCall) goja.Value {
@@ -120,16 +135,46 @@ func (p *searchParams) update(list []pair) {
 	}
 }
 
+func (p pair) bytes() int { return len(p.name) + len(p.value) }
+
+func pairsBytes(list []pair) (size int) {
+	for i := range list {
+		size += list[i].bytes()
+	}
+	return size
+}
+
+// checkPairs throws a RangeError when n pairs of size bytes are beyond the bounds, and returns size.
+func (r *Realm) checkPairs(what string, n, size int) int {
+	if n > pairsMax {
+		panic(r.RangeError("%s: there may be %d pairs, got one more", what, pairsMax))
+	}
+	if size > queryBytesMax {
+		panic(r.RangeError("%s: all names and values may have %d bytes, got %d", what, queryBytesMax, size))
+	}
+	return size
+}
+
+// queryPairs parses a query that code gives.
+func (r *Realm) queryPairs(what, query string) []pair {
+	r.checkPairs(what, strings.Count(query, "&")+1, len(query))
+	return parseQuery(query)
+}
+
 // searchPairs converts what the constructor takes: a sequence of pairs, a record or a string (URL 6.2).
 func (r *Realm) searchPairs(v goja.Value) []pair {
 	o, ok := v.(*goja.Object)
 	if !ok {
-		return parseQuery(strings.TrimPrefix(text(v), "?"))
+		return r.queryPairs("URLSearchParams", strings.TrimPrefix(text(v), "?"))
 	}
 	var list []pair
 	if it := o.GetSymbol(goja.SymIterator); !nullish(it) {
+		size := 0
 		r.VM.ForOf(o, func(v goja.Value) bool {
-			list = append(list, r.searchPair(v))
+			r.pause()
+			added := r.searchPair(v)
+			size = r.checkPairs("URLSearchParams", len(list)+1, size+added.bytes())
+			list = append(list, added)
 			return true
 		})
 		return list
@@ -145,10 +190,13 @@ func (r *Realm) searchPair(v goja.Value) pair {
 	var parts []string
 	r.VM.ForOf(o, func(v goja.Value) bool {
 		parts = append(parts, text(v))
-		return true
+		return len(parts) < 3
 	})
-	if len(parts) != 2 {
+	switch len(parts) {
+	case 0, 1:
 		panic(r.TypeError("URLSearchParams: each element must be a pair of name and value, got one of %d parts", len(parts)))
+	case 3:
+		panic(r.TypeError("URLSearchParams: each element must be a pair of name and value, got one of more than 2 parts"))
 	}
 	return pair{parts[0], parts[1]}
 }
@@ -162,18 +210,21 @@ func (r *Realm) searchRecord(o *goja.Object) []pair {
 		panic(err)
 	}
 	var list []pair
-	at := map[string]int{}
-	r.VM.ForOf(all, func(entry goja.Value) bool {
-		e := entry.(*goja.Object)
+	at, size := map[string]int{}, 0
+	array := all.(*goja.Object)
+	n := int(array.Get("length").ToInteger())
+	for i := range n { // by index: ForOf would ask Array.prototype, which code can change
+		r.pause()
+		e := array.Get(strconv.Itoa(i)).(*goja.Object)
 		name, value := text(e.Get("0")), text(e.Get("1"))
 		if i, seen := at[name]; seen {
 			list[i].value = value
-			return true
+			continue
 		}
 		at[name] = len(list)
 		list = append(list, pair{name, value})
-		return true
-	})
+		size = r.checkPairs("URLSearchParams", len(list), size+len(name)+len(value))
+	}
 	return list
 }
 

@@ -5,7 +5,8 @@ import "github.com/dop251/goja"
 // slotKey is the property under which an object of the platform keeps its Go half.
 //
 // The object itself is an ordinary one, so subclasses, private fields, expandos and symbols behave as the language
-// says; goja's own ways to attach Go data (reflected structs, dynamic objects) break one or the other.
+// says; goja's own ways to attach Go data (reflected structs, dynamic objects) break one or the other. It is not
+// enumerable, so that no copy of an object has it, and constant, so that an object keeps its half.
 var slotKey = goja.NewSymbol("fortuna.slot")
 
 // slot is a value that carries a Go half through JavaScript. Code that digs it out sees undefined.
@@ -16,9 +17,7 @@ type slot struct {
 
 // attach makes half the Go half of o.
 func attach(o *goja.Object, half any) {
-	if err := o.SetSymbol(slotKey, &slot{goja.Undefined(), half}); err != nil {
-		panic(err)
-	}
+	must(o.DefineDataPropertySymbol(slotKey, &slot{goja.Undefined(), half}, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
 }
 
 // half returns the Go half of v if it is one of type T.

@@ -43,7 +43,7 @@ func init() {
 					panic(r.TypeError("Invalid URL: %.200q: %v", s, err))
 				}
 				u.urlRecord = *parsed
-				u.reread()
+				u.reread(r)
 			}),
 		getter("origin", func(r *Realm, u *urlObject) goja.Value { return r.VM.ToValue(u.origin()) }),
 		urlPart("protocol", (*urlRecord).protocol, (*urlRecord).setProtocol),
@@ -56,11 +56,12 @@ func init() {
 		accessor("search", func(r *Realm, u *urlObject) goja.Value { return r.VM.ToValue(u.search()) },
 			func(r *Realm, u *urlObject, v goja.Value) {
 				u.setSearch(text(v))
-				u.reread()
+				u.reread(r)
 			}),
 		getter("searchParams", func(r *Realm, u *urlObject) goja.Value {
 			if u.object == nil {
-				u.params = &searchParams{list: parseQuery(u.query), url: &u.urlRecord}
+				list := r.queryPairs("URL.searchParams", u.query)
+				u.params = &searchParams{list: list, size: pairsBytes(list), url: &u.urlRecord}
 				u.object = r.make(searchParamsClass, u.params)
 			}
 			return u.object
@@ -79,9 +80,10 @@ func urlPart(name string, get func(*urlRecord) string, set func(*urlRecord, stri
 }
 
 // reread makes the searchParams show a query that was set as a whole.
-func (u *urlObject) reread() {
+func (u *urlObject) reread(r *Realm) {
 	if u.params != nil {
-		u.params.list = parseQuery(u.query)
+		u.params.list = r.queryPairs("URL.searchParams", u.query)
+		u.params.size = pairsBytes(u.params.list)
 	}
 }
 
