@@ -111,7 +111,9 @@ func ask(t *testing.T, address string, q appRequest) appAnswer {
 	body := q.Body
 	if q.Repeat != "" {
 		var n int
-		fmt.Sscan(q.Repeat, &n)
+		if _, err := fmt.Sscan(q.Repeat, &n); err != nil {
+			t.Fatal(err)
+		}
 		body = strings.Repeat(body, n)
 	}
 	request, err := http.NewRequest(q.Method, "http://"+address+q.Path, strings.NewReader(body))
@@ -191,7 +193,10 @@ func serveDeno(t *testing.T, dir, app string) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()         // how it ends is of no interest
+	})
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if c, err := net.Dial("tcp", address); err == nil {
 			c.Close()
