@@ -17,6 +17,7 @@ const (
 	arrayLengthMax   = 4 << 20   // elements a built-in walks or makes where each takes some nanoseconds
 	iteratedMax      = 1 << 20   // values a built-in takes from an iterator
 	slowLengthMax    = 256 << 10 // elements where each is named, compared or looked up
+	argumentsMax     = 128 << 10 // arguments of a call that are spread: goja takes quadratic time
 	promisesMax      = 32 << 10  // promises that one call waits for
 	matchUnitsMax    = 2 << 20   // code units searched for every match of a pattern
 	bufferBytesMax   = 128 << 20 // of an ArrayBuffer or typed array

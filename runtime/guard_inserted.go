@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"math/big"
+	"strings"
 
 	"github.com/dop251/goja"
 
@@ -15,7 +16,8 @@ const bigIntBitsMax = 1 << 20
 func (g *guards) inserted(global, samples *goja.Object) {
 	power, shift := callable(samples.Get("4")), callable(samples.Get("5"))
 	for name, f := range map[string]native{
-		bundle.SpreadName: func(c goja.FunctionCall) goja.Value { return g.iterable(c.Argument(0), iteratedMax) },
+		bundle.SpreadName:    func(c goja.FunctionCall) goja.Value { return g.iterable(c.Argument(0), iteratedMax) },
+		bundle.ArgumentsName: func(c goja.FunctionCall) goja.Value { return g.iterable(c.Argument(0), argumentsMax) },
 		bundle.MembersName: func(c goja.FunctionCall) goja.Value {
 			g.indexed(c.Argument(0))
 			return c.Argument(0)
@@ -46,7 +48,9 @@ func (g *guards) inserted(global, samples *goja.Object) {
 			return goja.Undefined()
 		},
 	} {
-		must(global.DefineDataProperty(name, g.js.ToValue(f), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
+		o := g.js.ToValue(f).(*goja.Object)
+		g.define(o, "name", g.js.ToValue(strings.TrimPrefix(name, "fortuna:")))
+		must(global.DefineDataProperty(name, o, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
 	}
 }
 

@@ -136,7 +136,7 @@ func guardArguments(i int) guardian {
 		if _, ok := c.Argument(i).(*goja.Object); !ok {
 			return m.call(c)
 		}
-		list, _ := g.fixed(c.Argument(i), arrayLengthMax)
+		list, _ := g.fixed(c.Argument(i), iteratedMax)
 		return m.call(with(c, i, list))
 	}
 }

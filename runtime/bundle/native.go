@@ -15,12 +15,13 @@ import (
 // They are no identifiers, so code can neither call nor hide them. Bundle.Code does not have these calls: they are put
 // into its syntax tree, so that positions stay as they are.
 const (
-	SpreadName   = "fortuna:spread"   // (iterable): what [...iterable], f(...iterable) and [...rest] = iterable iterate over
-	MembersName  = "fortuna:members"  // (object): what {...object} copies
-	PowerName    = "fortuna:power"    // (a, b): a ** b
-	ShiftName    = "fortuna:shift"    // (a, b): a << b
-	CompoundName = "fortuna:compound" // (b): b in o[p] **= b and o[p] <<= b
-	NumbersName  = "fortuna:numbers"  // (): called first in a program whose operators are left alone: it has no BigInts
+	SpreadName    = "fortuna:spread"    // (iterable): what [...iterable] and [...rest] = iterable iterate over
+	ArgumentsName = "fortuna:arguments" // (iterable): what f(...iterable) iterates over
+	MembersName   = "fortuna:members"   // (object): what {...object} copies
+	PowerName     = "fortuna:power"     // (a, b): a ** b
+	ShiftName     = "fortuna:shift"     // (a, b): a << b
+	CompoundName  = "fortuna:compound"  // (b): b in o[p] **= b and o[p] <<= b
+	NumbersName   = "fortuna:numbers"   // (): called first in a program whose operators are left alone: it has no BigInts
 )
 
 // mentionsBigInt finds what a program has that makes BigInts.
@@ -38,7 +39,7 @@ func insertCalls(tree *ast.Program, code string) {
 
 // unguarded defines the functions named above.
 var unguarded = goja.MustCompile("unguarded.js", `(define => {
-	define("`+SpreadName+`", v => v); define("`+MembersName+`", v => v); define("`+CompoundName+`", v => v);
+	define("`+SpreadName+`", v => v); define("`+ArgumentsName+`", v => v); define("`+MembersName+`", v => v); define("`+CompoundName+`", v => v);
 	define("`+PowerName+`", (a, b) => a ** b); define("`+ShiftName+`", (a, b) => a << b); define("`+NumbersName+`", () => {});
 })((name, value) => Object.defineProperty(globalThis, name, {value}))`, true)
 
@@ -94,9 +95,9 @@ func (n *inserter) insert(node any) {
 	case *ast.ArrayLiteral:
 		spreads(SpreadName, t.Value)
 	case *ast.CallExpression:
-		spreads(SpreadName, t.ArgumentList)
+		spreads(ArgumentsName, t.ArgumentList)
 	case *ast.NewExpression:
-		spreads(SpreadName, t.ArgumentList)
+		spreads(ArgumentsName, t.ArgumentList)
 	case *ast.ObjectLiteral:
 		spreads(MembersName, t.Value)
 	case *ast.Binding:
