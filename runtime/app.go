@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,6 +22,7 @@ type app struct {
 type handler struct {
 	this goja.Value
 	call goja.Callable
+	sees int // how many of its arguments it can see
 }
 
 // routeEntry is one method of one declarative route: a handler, or a constant answer.
@@ -47,7 +49,7 @@ func newApp(js *goja.Runtime, exports goja.Value) (*app, error) {
 		def = module
 	}
 	if f, ok := goja.AssertFunction(def); ok {
-		a.fetch = a.add(goja.Undefined(), f)
+		a.fetch = a.add(goja.Undefined(), def, f)
 		return a, nil
 	}
 	o, ok := def.(*goja.Object)
@@ -55,7 +57,7 @@ func newApp(js *goja.Runtime, exports goja.Value) (*app, error) {
 		return nil, noHandler("the default export is neither an object nor a function")
 	}
 	if f, ok := goja.AssertFunction(o.Get("fetch")); ok {
-		a.fetch = a.add(o, f)
+		a.fetch = a.add(o, o.Get("fetch"), f)
 	}
 	if err := a.addRoutes(js, o); err != nil {
 		return nil, err
@@ -70,9 +72,27 @@ func noHandler(what string) *Failure {
 	return &Failure{Code: "no_handler", Status: 500, Message: what, Hint: exportHint}
 }
 
-func (a *app) add(this goja.Value, f goja.Callable) int {
-	a.handlers = append(a.handlers, handler{this, f})
+func (a *app) add(this, f goja.Value, call goja.Callable) int {
+	a.handlers = append(a.handlers, handler{this, call, visible(f.String())})
 	return len(a.handlers) - 1
+}
+
+// plainParameters is the beginning of a function whose parameters are names only.
+var plainParameters = regexp.MustCompile(`^(?:async\s+)?(?:(?:function\b\s*)?[\w$]*\s*\(([\w$\s,]*)\)|[\w$]+\s*=>)`)
+
+// visible says how many of its first three arguments a function with this source can see. One that it cannot is not made:
+// a Request or a context costs more than the rest of a small handler.
+func visible(source string) int {
+	m := plainParameters.FindStringSubmatch(source)
+	switch {
+	case m == nil || strings.Contains(source, "arguments") || strings.Contains(source, "[native code]"):
+		return 3
+	case strings.HasSuffix(m[0], "=>"):
+		return 1
+	case strings.TrimSpace(m[1]) == "":
+		return 0
+	}
+	return 1 + strings.Count(m[1], ",")
 }
 
 // addRoutes reads `routes: { "/users/:id": handler | Response | { GET: handler | Response } }`. An array is a
@@ -109,7 +129,7 @@ func (a *app) addRoutes(js *goja.Runtime, o *goja.Object) error {
 
 func (a *app) addRoute(method, pattern string, this *goja.Object, v goja.Value) bool {
 	if f, ok := goja.AssertFunction(v); ok {
-		a.routes = append(a.routes, routeEntry{method: method, pattern: pattern, handler: a.add(this, f)})
+		a.routes = append(a.routes, routeEntry{method: method, pattern: pattern, handler: a.add(this, v, f)})
 		return true
 	}
 	if web.IsResponse(v) {
@@ -122,6 +142,12 @@ func (a *app) addRoute(method, pattern string, this *goja.Object, v goja.Value) 
 // call runs the invocation's handler and returns what it returns.
 func (a *app) call(v *vm, inv *invocation) (goja.Value, error) {
 	h := &a.handlers[inv.handler]
+	if h.sees == 0 {
+		return h.call(h.this)
+	}
 	inv.object = v.realm.NewRequest(inv.request, inv.params)
+	if h.sees < 3 {
+		return h.call(h.this, inv.object, v.env)
+	}
 	return h.call(h.this, inv.object, v.env, v.realm.NewExecutionContext(inv))
 }

@@ -19,7 +19,7 @@ type invocation struct {
 	x       exchange.Exchange // touched on home only
 	home    exchange.Loop     // the loop of x
 	request *exchange.Request
-	object  *goja.Object // the Request that code was given
+	object  *goja.Object // the Request that code was given; nil if it does not look at it
 	dep     *Deployment
 	route   *route
 	handler int // index into app.handlers
