@@ -40,7 +40,7 @@ type answer struct {
 	more    [][]byte // and then
 	refusal *http1.Error
 	done    chan struct{}
-	drained func() // to run when the peer has taken what was written
+	drained func()    // to run when the peer has taken what was written
 	start   time.Time // only with Config.Access
 	sent    int64     // body bytes framed
 	status  int
