@@ -42,9 +42,7 @@ func (g *guards) inserted(global, samples *goja.Object) {
 			return v
 		},
 		bundle.NumbersName: func(goja.FunctionCall) goja.Value {
-			for _, name := range []string{"BigInt", "BigInt64Array", "BigUint64Array", "DataView"} {
-				must(global.Delete(name))
-			}
+			g.withoutBigInts(global)
 			return goja.Undefined()
 		},
 	} {
@@ -73,4 +71,22 @@ func (g *guards) bigInts(operate native, c goja.FunctionCall, operator string, b
 		}
 	}
 	return operate(goja.FunctionCall{This: goja.Undefined(), Arguments: []goja.Value{a, b}})
+}
+
+// withoutBigInts takes out what makes BigInts, for a program whose powers and shifts are not checked. BigInt itself
+// stays, because the platform's own JavaScript asks for its prototype.
+func (g *guards) withoutBigInts(global *goja.Object) {
+	prototype := global.Get("BigInt").(*goja.Object).Get("prototype").(*goja.Object)
+	refuse := g.js.ToValue(func(goja.FunctionCall) goja.Value {
+		panic(g.js.NewTypeError("BigInt: this bundle has no BigInts; it must name BigInt where it uses it"))
+	}).(*goja.Object)
+	g.define(refuse, "name", g.js.ToValue("BigInt"))
+	must(refuse.DefineDataProperty("prototype", prototype, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
+	must(prototype.DefineDataProperty("constructor", refuse, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
+	must(global.DefineDataProperty("BigInt", refuse, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
+	must(global.Delete("BigInt64Array"))
+	must(global.Delete("BigUint64Array"))
+	view := global.Get("DataView").(*goja.Object).Get("prototype").(*goja.Object)
+	must(view.Delete("getBigInt64"))
+	must(view.Delete("getBigUint64"))
 }

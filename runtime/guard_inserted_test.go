@@ -39,6 +39,7 @@ func TestGuard_refusesInBundles(t *testing.T) {
 		`let a = 1n; export default a << 2`:                                     "TypeError",
 		`export default 1 << globalThis["Big" + "Int"](1)`:                      "TypeError: Cannot mix", // mentioned, so it exists
 		`export default globalThis[["B", "igInt"].join("")](1)`:                 "TypeError",             // not mentioned
+		`let get = Object.getOwnPropertyNames(DataView.prototype).filter(k => k.startsWith("getB")); export default DataView.prototype[get[0]]()`: "TypeError",
 	} {
 		js := guarded1(t)
 		if got, err := evaluate(t, js, module); err == nil || !strings.Contains(err.Error(), want) {
@@ -105,5 +106,18 @@ func TestGuard_interruptsNativeIteration(t *testing.T) {
 		if _, ok := err.(*goja.InterruptedError); !ok {
 			t.Errorf("%s: got %v, want an interrupt", code, err)
 		}
+	}
+}
+
+// What the platform writes in JavaScript works in a program that names no BigInt.
+func TestGuard_leavesThePlatformWithoutBigInts(t *testing.T) {
+	h := start(t, Config{}, `export default async () => {
+		const stream = new ReadableStream({ type: "bytes", start(c) { c.enqueue(new Uint8Array([65])); c.close() } });
+		const { value } = await stream.getReader().read();
+		const copy = structuredClone({ a: new Map([[1, new Uint8Array([2])]]), b: new Set(["c"]), d: new DataView(new ArrayBuffer(3)) });
+		return new Response([...value, ...copy.a.get(1), ...copy.b, copy.d.byteLength, (1234.5).toLocaleString("en-US")].join(" "));
+	}`)
+	if got, want := h.get("/"), "65 2 c 3 1,234.5"; got != want {
+		t.Errorf("got %q, want %q; failures %v", got, want, h.failures)
 	}
 }

@@ -25,7 +25,7 @@ const (
 )
 
 // mentionsBigInt finds what a program has that makes BigInts.
-var mentionsBigInt = regexp.MustCompile(`Big|DataView|[0-9a-fA-F_]n\b`)
+var mentionsBigInt = regexp.MustCompile(`Big|[0-9a-fA-F_]n\b`)
 
 // insertCalls puts the calls of the functions named above into a tree; those on operators only where there may be BigInts.
 func insertCalls(tree *ast.Program, code string) {
