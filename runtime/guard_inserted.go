@@ -14,6 +14,7 @@ const bigIntBitsMax = 1 << 20
 
 // inserted defines the functions that bundles call around what goja does natively. Samples is what guardScript made.
 func (g *guards) inserted(global, samples *goja.Object) {
+	g.rest(global)
 	power, shift := callable(samples.Get("4")), callable(samples.Get("5"))
 	for name, f := range map[string]native{
 		bundle.SpreadName:    func(c goja.FunctionCall) goja.Value { return g.iterable(c.Argument(0), iteratedMax) },
@@ -71,6 +72,15 @@ func (g *guards) bigInts(operate native, c goja.FunctionCall, operator string, b
 		}
 	}
 	return operate(goja.FunctionCall{This: goja.Undefined(), Arguments: []goja.Value{a, b}})
+}
+
+// rest defines the symbol under which every object has what a pattern with a rest iterates over.
+func (g *guards) rest(global *goja.Object) {
+	symbol := goja.NewSymbol(bundle.RestName)
+	must(global.DefineDataProperty(bundle.RestName, symbol, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
+	prototype := global.Get("Object").(*goja.Object).Get("prototype").(*goja.Object)
+	get := g.js.ToValue(func(c goja.FunctionCall) goja.Value { return g.iterable(c.This, iteratedMax) })
+	must(prototype.DefineAccessorPropertySymbol(symbol, get, nil, goja.FLAG_FALSE, goja.FLAG_FALSE))
 }
 
 // withoutBigInts takes out what makes BigInts, for a program whose powers and shifts are not checked. BigInt itself

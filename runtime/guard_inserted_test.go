@@ -26,6 +26,9 @@ func TestGuard_refusesInBundles(t *testing.T) {
 		endless + `export default new Date(...it)`:                              "RangeError: an iterator",
 		endless + `let [a, ...rest] = it; export default rest`:                  "RangeError: an iterator",
 		endless + `let rest; [...rest] = it; export default rest`:               "RangeError: an iterator",
+		endless + `export default (([...rest]) => rest)(it)`:                    "RangeError: an iterator",
+		endless + `for (const [[...rest]] of [[it]]) rest; export default 1`:    "RangeError: an iterator",
+		endless + `try { throw it } catch ([...rest]) {} export default 1`:      "RangeError: an iterator",
 		`export default [...new Array(1e9).keys()]`:                             "RangeError: an iterator",
 		`export default [...new Array(1e9)]`:                                    "RangeError: an array",
 		`export default Math.max(...new Array(2e5))`:                            "RangeError: an array",
@@ -53,11 +56,13 @@ func TestGuard_refusesInBundles(t *testing.T) {
 
 func TestGuard_leavesBundlesAlone(t *testing.T) {
 	for module, want := range map[string]string{
-		`export default [...[1, 2], ..."ab", ...new Set([3]), ...new Map([[4, 5]])].join()`:                                                     "1,2,a,b,3,4,5",
-		`let [a, ...b] = [1, 2, 3]; let c; [...c] = "xy"; export default a + "" + b + c`:                                                        "12,3x,y",
-		`function* g() { try { yield 1; yield 2 } finally { g.done = 1 } }; let [x] = g(); export default x + "" + [...g()] + g.done`:           "11,21",
-		`export default JSON.stringify({...{a: 1}, ...[2], ..."z", ...null})`:                                                                   `{"0":"z","a":1}`,
-		`let a = 2n, b = 70n; a **= b; export default a + "" + 3n ** 2n + (1n << 65n) + 2 ** 3 + (1 << 4) + 2 ** "3"`:                           "1180591620717411303424936893488147419103232" + "8168",
+		`export default [...[1, 2], ..."ab", ...new Set([3]), ...new Map([[4, 5]])].join()`:                                                      "1,2,a,b,3,4,5",
+		`let [a, ...b] = [1, 2, 3]; let c; [...c] = "xy"; export default a + "" + b + c`:                                                         "12,3x,y",
+		`function* g() { try { yield 1; yield 2 } finally { g.done = 1 } }; let [x] = g(); export default x + "" + [...g()] + g.done`:            "11,21",
+		`let f = ([a, ...b], {c: [...d]} = {c: "xy"}, ...[...e]) => [a, b, d, e, f.length].join(); export default f([1, 2, 3], undefined, 4, 5)`: "1,2,3,x,y,4,5,1",
+		`let f = ([...r]) => r; try { f(undefined) } catch (e) { globalThis.e = e.name } export default e + f(new Set([1]))`:                     "TypeError1",
+		`export default JSON.stringify({...{a: 1}, ...[2], ..."z", ...null})`:                                                                    `{"0":"z","a":1}`,
+		`let a = 2n, b = 70n; a **= b; export default a + "" + 3n ** 2n + (1n << 65n) + 2 ** 3 + (1 << 4) + 2 ** "3"`:                            "1180591620717411303424936893488147419103232" + "8168",
 		`let a = -8n; export default a << -1n`:                                                                                                  "-4",
 		`let o = {a: 2}; o.a **= 3; o.a <<= 1; export default o.a + String(0n ** 5n)`:                                                           "160",
 		`export default Reflect.ownKeys(globalThis).filter(k => Object.keys(globalThis).includes(k) && String(k).startsWith("fortuna")).length`: "0",

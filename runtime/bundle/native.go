@@ -11,12 +11,13 @@ import (
 	"github.com/dop251/goja/unistring"
 )
 
-// Names of the global functions that Bundle.Program calls where goja would run native code that no interrupt reaches.
-// They are no identifiers, so code can neither call nor hide them. Bundle.Code does not have these calls: they are put
+// Names of the globals that Bundle.Program calls where goja would run native code that no interrupt reaches.
+// They are functions but for one. They are no identifiers, so code can neither call nor hide them. Bundle.Code does not have these calls: they are put
 // into its syntax tree, so that positions stay as they are.
 const (
-	SpreadName    = "fortuna:spread"    // (iterable): what [...iterable] and [...rest] = iterable iterate over
+	SpreadName    = "fortuna:spread"    // (iterable): what [...iterable] iterates over
 	ArgumentsName = "fortuna:arguments" // (iterable): what f(...iterable) iterates over
+	RestName      = "fortuna:rest"      // a symbol: iterable[symbol] is what [...rest] = iterable iterates over; of every object
 	MembersName   = "fortuna:members"   // (object): what {...object} copies
 	PowerName     = "fortuna:power"     // (a, b): a ** b
 	ShiftName     = "fortuna:shift"     // (a, b): a << b
@@ -41,6 +42,8 @@ func insertCalls(tree *ast.Program, code string) {
 var unguarded = goja.MustCompile("unguarded.js", `(define => {
 	define("`+SpreadName+`", v => v); define("`+ArgumentsName+`", v => v); define("`+MembersName+`", v => v); define("`+CompoundName+`", v => v);
 	define("`+PowerName+`", (a, b) => a ** b); define("`+ShiftName+`", (a, b) => a << b); define("`+NumbersName+`", () => {});
+	define("`+RestName+`", Symbol());
+	Object.defineProperty(Object.prototype, globalThis["`+RestName+`"], {get() { "use strict"; return this; }});
 })((name, value) => Object.defineProperty(globalThis, name, {value}))`, true)
 
 // Unguarded gives a VM the functions that Bundle.Program calls, without any bound: for code that is trusted. It panics
@@ -61,9 +64,14 @@ func (n *inserter) walk(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Interface:
 		n.walk(v.Elem())
-		if b, ok := v.Interface().(*ast.BinaryExpression); ok && n.bigInts && v.CanSet() {
-			if name := operatorName(b.Operator); name != "" {
-				v.Set(reflect.ValueOf(call(name, b.Idx0(), b.Left, b.Right)))
+		switch t := v.Interface().(type) {
+		case *ast.BinaryExpression:
+			if name := operatorName(t.Operator); name != "" && n.bigInts {
+				v.Set(reflect.ValueOf(call(name, t.Idx0(), t.Left, t.Right)))
+			}
+		case *ast.ArrayPattern:
+			if t.Rest != nil {
+				v.Set(reflect.ValueOf(rest(t)))
 			}
 		}
 	case reflect.Pointer:
@@ -100,17 +108,9 @@ func (n *inserter) insert(node any) {
 		spreads(ArgumentsName, t.ArgumentList)
 	case *ast.ObjectLiteral:
 		spreads(MembersName, t.Value)
-	case *ast.Binding:
-		if rests(t.Target) && t.Initializer != nil {
-			t.Initializer = call(SpreadName, t.Initializer.Idx0(), t.Initializer)
-		}
 	case *ast.AssignExpression:
 		name := operatorName(t.Operator)
 		switch left := t.Left.(type) {
-		case *ast.ArrayPattern:
-			if rests(left) {
-				t.Right = call(SpreadName, t.Right.Idx0(), t.Right)
-			}
 		case *ast.Identifier:
 			if name != "" && n.bigInts {
 				t.Operator, t.Right = operator.ASSIGN, call(name, t.Idx0(), &ast.Identifier{Name: left.Name, Idx: left.Idx}, t.Right)
@@ -132,10 +132,11 @@ func spreads[E ast.Expression](name string, list []E) {
 	}
 }
 
-// rests reports whether a target is a pattern that takes all the rest of an iterable.
-func rests(target any) bool {
-	p, ok := target.(*ast.ArrayPattern)
-	return ok && p.Rest != nil
+// rest makes [...rest] a pattern for what its iterable has under a symbol: { [symbol]: [...rest] }.
+func rest(p *ast.ArrayPattern) *ast.ObjectPattern {
+	return &ast.ObjectPattern{LeftBrace: p.LeftBracket, RightBrace: p.RightBracket, Properties: []ast.Property{&ast.PropertyKeyed{
+		Key: &ast.Identifier{Name: RestName, Idx: p.LeftBracket}, Kind: ast.PropertyKindValue, Computed: true, Value: p,
+	}}}
 }
 
 func operatorName(t operator.Token) string {
