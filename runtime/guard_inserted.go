@@ -9,8 +9,11 @@ import (
 	"github.com/fortunadws/fortuna/runtime/bundle"
 )
 
-// bigIntBitsMax bounds what a power or a shift of BigInts makes.
-const bigIntBitsMax = 1 << 20
+// Bounds on BigInts.
+const (
+	bigIntBitsMax  = 1 << 20   // of what a power or a shift makes
+	bigIntUnitsMax = 256 << 10 // of a text that becomes one: goja takes quadratic time
+)
 
 // inserted defines the functions that bundles call around what goja does natively. Samples is what guardScript made.
 func (g *guards) inserted(global, samples *goja.Object) {
@@ -41,6 +44,10 @@ func (g *guards) inserted(global, samples *goja.Object) {
 				panic(g.js.NewTypeError("a BigInt cannot be the right side of **= or <<= on a property: write a.b = a.b ** c"))
 			}
 			return v
+		},
+		bundle.BigIntsName: func(goja.FunctionCall) goja.Value {
+			g.bigIntParser(global)
+			return goja.Undefined()
 		},
 		bundle.NumbersName: func(goja.FunctionCall) goja.Value {
 			g.withoutBigInts(global)
@@ -86,17 +93,42 @@ func (g *guards) rest(global *goja.Object) {
 // withoutBigInts takes out what makes BigInts, for a program whose powers and shifts are not checked. BigInt itself
 // stays, because the platform's own JavaScript asks for its prototype.
 func (g *guards) withoutBigInts(global *goja.Object) {
-	prototype := global.Get("BigInt").(*goja.Object).Get("prototype").(*goja.Object)
-	refuse := g.js.ToValue(func(goja.FunctionCall) goja.Value {
+	g.replaceBigInt(global, func(goja.FunctionCall) goja.Value {
 		panic(g.js.NewTypeError("BigInt: this bundle has no BigInts; it must name BigInt where it uses it"))
-	}).(*goja.Object)
-	g.define(refuse, "name", g.js.ToValue("BigInt"))
-	must(refuse.DefineDataProperty("prototype", prototype, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
-	must(prototype.DefineDataProperty("constructor", refuse, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
-	must(global.DefineDataProperty("BigInt", refuse, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
+	})
 	must(global.Delete("BigInt64Array"))
 	must(global.Delete("BigUint64Array"))
 	view := global.Get("DataView").(*goja.Object).Get("prototype").(*goja.Object)
 	must(view.Delete("getBigInt64"))
 	must(view.Delete("getBigUint64"))
+}
+
+// bigIntParser bounds the text that BigInt reads.
+func (g *guards) bigIntParser(global *goja.Object) {
+	original := callable(global.Get("BigInt"))
+	g.replaceBigInt(global, func(c goja.FunctionCall) goja.Value {
+		v := c.Argument(0)
+		if o, ok := v.(*goja.Object); ok {
+			v = g.text(o) // what no number can stand for: converted once, and exactly
+		}
+		if s, ok := v.(goja.String); ok && s.Length() > bigIntUnitsMax {
+			panic(g.rangeError("BigInt: a text of %d code units is too long; at most %d", s.Length(), bigIntUnitsMax))
+		}
+		return original(with(c, 0, v))
+	})
+}
+
+// replaceBigInt makes f the global BigInt.
+func (g *guards) replaceBigInt(global *goja.Object, f native) {
+	original := global.Get("BigInt").(*goja.Object)
+	prototype := original.Get("prototype").(*goja.Object)
+	o := g.js.ToValue(f).(*goja.Object)
+	for _, key := range original.GetOwnPropertyNames() {
+		if key != "prototype" {
+			g.define(o, key, original.Get(key))
+		}
+	}
+	must(o.DefineDataProperty("prototype", prototype, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE))
+	must(prototype.DefineDataProperty("constructor", o, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
+	must(global.DefineDataProperty("BigInt", o, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE))
 }

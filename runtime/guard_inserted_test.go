@@ -38,6 +38,8 @@ func TestGuard_refusesInBundles(t *testing.T) {
 		`let a = 1n, b = 10n ** 9n; export default a << b`:                      "RangeError: a BigInt of 1000000001 bits",
 		`let a = 2n, b = 100000000n; a **= b; export default a`:                 "RangeError: a BigInt of 100000000 bits",
 		`let a = BigInt(1), b = BigInt(1e9); a <<= b; export default a`:         "RangeError: a BigInt of 1000000001 bits",
+		`export default BigInt("9".repeat(5e6))`:                                "RangeError: BigInt: a text",
+		`export default (1n).constructor("9".repeat(5e6))`:                      "RangeError: BigInt: a text",
 		`let o = {a: 2n}, b = 100000000n; o.a **= b; export default o.a`:        "TypeError: a BigInt cannot be",
 		`let a = 1n; export default a << 2`:                                     "TypeError",
 		`export default 1 << globalThis["Big" + "Int"](1)`:                      "TypeError: Cannot mix", // mentioned, so it exists
@@ -63,7 +65,8 @@ func TestGuard_leavesBundlesAlone(t *testing.T) {
 		`let f = ([...r]) => r; try { f(undefined) } catch (e) { globalThis.e = e.name } export default e + f(new Set([1]))`:                     "TypeError1",
 		`export default JSON.stringify({...{a: 1}, ...[2], ..."z", ...null})`:                                                                    `{"0":"z","a":1}`,
 		`let a = 2n, b = 70n; a **= b; export default a + "" + 3n ** 2n + (1n << 65n) + 2 ** 3 + (1 << 4) + 2 ** "3"`:                            "1180591620717411303424936893488147419103232" + "8168",
-		`let a = -8n; export default a << -1n`:                                                                                                  "-4",
+		`let a = -8n; export default a << -1n`: "-4",
+		`export default "" + (BigInt("12") + BigInt.asUintN(3, 9n)) + String(BigInt(7) === 7n) + (typeof BigInt.prototype.toString) + BigInt.name`:           "13truefunctionBigInt",
 		`let o = {a: 2}; o.a **= 3; o.a <<= 1; export default o.a + String(0n ** 5n)`:                                                           "160",
 		`export default Reflect.ownKeys(globalThis).filter(k => Object.keys(globalThis).includes(k) && String(k).startsWith("fortuna")).length`: "0",
 		`export default [...[1, , 3]].length + [[1, [2]], , 3].flat().length + "" + [1, [2, [3, [4]]]].flat(Infinity)`:                          "61,2,3,4",

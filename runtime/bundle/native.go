@@ -22,6 +22,7 @@ const (
 	PowerName     = "fortuna:power"     // (a, b): a ** b
 	ShiftName     = "fortuna:shift"     // (a, b): a << b
 	CompoundName  = "fortuna:compound"  // (b): b in o[p] **= b and o[p] <<= b
+	BigIntsName   = "fortuna:bigints"   // (): called first in a program whose operators are checked
 	NumbersName   = "fortuna:numbers"   // (): called first in a program whose operators are left alone: it has no BigInts
 )
 
@@ -32,16 +33,17 @@ var mentionsBigInt = regexp.MustCompile(`Big|[0-9a-fA-F_]n\b`)
 func insertCalls(tree *ast.Program, code string) {
 	n := &inserter{bigInts: mentionsBigInt.MatchString(code), seen: map[uintptr]bool{}}
 	n.walk(reflect.ValueOf(tree.Body))
-	if !n.bigInts {
-		numbers := call(NumbersName, tree.Idx0())
-		tree.Body = append([]ast.Statement{&ast.ExpressionStatement{Expression: numbers}}, tree.Body...)
+	first := NumbersName
+	if n.bigInts {
+		first = BigIntsName
 	}
+	tree.Body = append([]ast.Statement{&ast.ExpressionStatement{Expression: call(first, tree.Idx0())}}, tree.Body...)
 }
 
 // unguarded defines the functions named above.
 var unguarded = goja.MustCompile("unguarded.js", `(define => {
 	define("`+SpreadName+`", v => v); define("`+ArgumentsName+`", v => v); define("`+MembersName+`", v => v); define("`+CompoundName+`", v => v);
-	define("`+PowerName+`", (a, b) => a ** b); define("`+ShiftName+`", (a, b) => a << b); define("`+NumbersName+`", () => {});
+	define("`+PowerName+`", (a, b) => a ** b); define("`+ShiftName+`", (a, b) => a << b); define("`+NumbersName+`", () => {}); define("`+BigIntsName+`", () => {});
 	define("`+RestName+`", Symbol());
 	Object.defineProperty(Object.prototype, globalThis["`+RestName+`"], {get() { "use strict"; return this; }});
 })((name, value) => Object.defineProperty(globalThis, name, {value}))`, true)
