@@ -77,7 +77,7 @@ func build(p *process, o buildOptions) error {
 		p.term.fault(buildFault(project, err))
 		return errReported
 	}
-	startUp, routes, err := measureStartUp(project, b)
+	deployed, err := measureStartUp(project, b)
 	if err != nil {
 		var failure *runtime.Failure
 		if errors.As(err, &failure) {
@@ -92,11 +92,12 @@ func build(p *process, o buildOptions) error {
 	}
 	r := built{
 		Hash: b.Hash, Bytes: len(b.Code), GzipBytes: small,
-		StartUpMs: float64(startUp.Microseconds()) / 1000, Routes: append([]string{}, routes...), Warnings: []string{},
+		StartUpMs: float64(deployed.StartUp.Microseconds()) / 1000, Routes: append([]string{}, deployed.Routes...), Warnings: []string{},
 	}
 	for _, m := range b.Warnings {
 		r.Warnings = append(r.Warnings, m.String())
 	}
+	r.Warnings = append(r.Warnings, unserved(deployed)...)
 	if o.output == "-" {
 		p.term.raw(string(b.Encode()))
 		r.Output = "standard output"
@@ -149,30 +150,36 @@ func (r built) print(t *term, s stream, asJSON bool) error {
 	return nil
 }
 
-// measureStartUp starts b a few times, each in a new VM, and gives the median.
-func measureStartUp(p *project, b *bundle.Bundle) (time.Duration, []string, error) {
+// unserved warns of handlers that are never called.
+func unserved(d runtime.Deployed) (warnings []string) {
+	for _, name := range d.Unserved {
+		warnings = append(warnings, name+" is exported, but this version of fortuna never calls it: it runs fetch and routes")
+	}
+	return warnings
+}
+
+// measureStartUp starts b a few times, each in a new VM, and says what was found, with the median of the times.
+func measureStartUp(p *project, b *bundle.Bundle) (deployed runtime.Deployed, err error) {
 	limits, _, err := p.config.limits()
 	if err != nil {
-		return 0, nil, err
+		return deployed, err
 	}
 	egress, err := p.config.egress()
 	if err != nil {
-		return 0, nil, err
+		return deployed, err
 	}
-	var (
-		times  []time.Duration
-		routes []string
-	)
+	var times []time.Duration
 	for range startUpRuns {
 		code := runtime.New(runtime.Config{Limits: limits, Vars: p.config.Vars, Egress: egress, Loops: 1, Workers: 1})
-		deployed, err := code.Deploy(b)
+		deployed, err = code.Deploy(b)
 		if err := errors.Join(err, code.Close(context.Background())); err != nil {
-			return 0, nil, err
+			return deployed, err
 		}
-		times, routes = append(times, deployed.StartUp), deployed.Routes
+		times = append(times, deployed.StartUp)
 	}
 	slices.Sort(times)
-	return times[len(times)/2], routes, nil
+	deployed.StartUp = times[len(times)/2]
+	return deployed, nil
 }
 
 func gzipBytes(data []byte) (int, error) {

@@ -201,9 +201,13 @@ func (w *workshop) build() {
 	for _, m := range b.Warnings {
 		w.process.term.warn(w.process.term.err.printable(m.String()))
 	}
-	if _, err := w.code.Deploy(b); err != nil {
+	deployed, err := w.code.Deploy(b)
+	if err != nil {
 		w.fail(loadFault(b, err))
 		return
+	}
+	for _, warning := range unserved(deployed) {
+		w.process.term.warn(warning)
 	}
 	w.running = b.Hash
 	if before := w.front.run(w.code); before != nil && before != w.code {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -108,7 +109,8 @@ func http1Verdict(addr string, raw []byte) (string, error) {
 	if err := c.SetReadDeadline(time.Now().Add(waitDeadline)); err != nil {
 		return "", err
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	method, _, _ := strings.Cut(string(raw), " ") // to HEAD there is no body
+	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
 	var timeout net.Error
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():

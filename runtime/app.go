@@ -15,8 +15,12 @@ import (
 type app struct {
 	handlers []handler
 	routes   []routeEntry
-	fetch    int // index of the fetch handler; -1 if there is none
+	fetch    int      // index of the fetch handler; -1 if there is none
+	unserved []string // handlers that are exported and never called
 }
+
+// laterHandlers are handlers of Workers that this version does not call.
+var laterHandlers = []string{"scheduled", "queue", "websocket", "email", "tail", "alarm"}
 
 // handler is a JavaScript function and the object it is a method of.
 type handler struct {
@@ -61,6 +65,11 @@ func newApp(js *goja.Runtime, exports goja.Value) (*app, error) {
 	}
 	if err := a.addRoutes(js, o); err != nil {
 		return nil, err
+	}
+	for _, name := range laterHandlers {
+		if _, ok := o.Get(name).(*goja.Object); ok {
+			a.unserved = append(a.unserved, name)
+		}
 	}
 	if a.fetch < 0 && len(a.routes) == 0 {
 		return nil, noHandler("the default export has neither a fetch function nor routes")

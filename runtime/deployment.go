@@ -20,6 +20,7 @@ type Deployment struct {
 
 	router   *router.Router[*target] // nil without declarative routes
 	patterns []string                // of the router
+	unserved []string                // see Deployed
 	fetch    int                     // index of the fetch handler, or -1
 	shapes   shapes                  // what is known of the fetch handler's paths
 	workers  *lane
@@ -53,7 +54,7 @@ func newDeployment(rt *Runtime, b *bundle.Bundle) (*Deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.fetch = first.app.fetch
+	d.fetch, d.unserved = first.app.fetch, first.app.unserved
 	for _, e := range first.app.routes {
 		if d.router == nil {
 			d.router = router.New[*target]()

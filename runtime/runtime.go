@@ -72,8 +72,9 @@ func New(cfg Config) *Runtime {
 
 // Deployed says what Deploy found out.
 type Deployed struct {
-	StartUp time.Duration // to load the bundle in a VM
-	Routes  []string      // declarative patterns
+	StartUp  time.Duration // to load the bundle in a VM
+	Routes   []string      // declarative patterns
+	Unserved []string      // handlers that the app exports and this version never calls: "scheduled", "queue"
 }
 
 // Deploy loads a bundle and makes it current. Requests in flight finish on the former one; none is dropped. When the
@@ -86,7 +87,7 @@ func (r *Runtime) Deploy(b *bundle.Bundle) (Deployed, error) {
 	if err != nil {
 		return Deployed{}, asFailure(err)
 	}
-	out := Deployed{StartUp: time.Duration(now() - began), Routes: d.patterns}
+	out := Deployed{StartUp: time.Duration(now() - began), Routes: d.patterns, Unserved: d.unserved}
 	r.gone.Add(1)
 	if former := r.current.Swap(d); former != nil {
 		former.release()
