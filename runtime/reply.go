@@ -65,6 +65,7 @@ func (inv *invocation) respond(v goja.Value) {
 		inv.fail(inv.vm.failure(ex))
 		return
 	}
+	a.Header = append(a.Header, inv.vm.realm.SetCookies(inv.object)...)
 	switch {
 	case inv.answered: // the client has left meanwhile
 	case err != nil:

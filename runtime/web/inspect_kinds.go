@@ -14,7 +14,7 @@ import (
 // inspectSkipped are members of the platform that are not shown: reading them makes something, or they say nothing.
 var inspectSkipped = []string{
 	"body", "cache", "credentials", "destination", "duplex", "integrity", "keepalive", "mode", "referrer", "referrerPolicy",
-	"searchParams", "params", "currentTarget", "srcElement", "returnValue", "cancelBubble",
+	"searchParams", "params", "cookies", "currentTarget", "srcElement", "returnValue", "cancelBubble",
 }
 
 // platform writes an object of the platform by its attributes, which run no code of the program.

@@ -23,6 +23,7 @@ type request struct {
 	in        *exchange.Request // nil for one made by code
 	params    []router.Param
 	paramsObj goja.Value // once code asked for them, or what it put in their place
+	cookies   goja.Value // likewise
 }
 
 var requestClass = expose("Request")
@@ -131,6 +132,13 @@ func init() {
 			}
 			return q.paramsObj
 		}, func(_ *Realm, q *request, v goja.Value) { q.paramsObj = v }),
+		// Bun's: the cookies that came, and what the answer shall change of them. Writable for the same reason.
+		accessor("cookies", func(r *Realm, q *request) goja.Value {
+			if q.cookies == nil {
+				q.cookies = r.requestCookies(q)
+			}
+			return q.cookies
+		}, func(_ *Realm, q *request, v goja.Value) { q.cookies = v }),
 		constantGetter("destination", ""), constantGetter("referrer", "about:client"), constantGetter("referrerPolicy", ""),
 		constantGetter("mode", "cors"), constantGetter("credentials", "same-origin"), constantGetter("cache", "default"),
 		constantGetter("integrity", ""), constantGetter("duplex", "half"),
@@ -140,7 +148,7 @@ func init() {
 			c.body = q.body.clone(r, "Request.clone")
 			c.header = q.fields().clone()
 			c.header.immutable = q.header.immutable
-			c.headerObj, c.paramsObj, c.signalObj, c.signal = nil, nil, nil, nil
+			c.headerObj, c.paramsObj, c.cookies, c.signalObj, c.signal = nil, nil, nil, nil, nil
 			if q.signal != nil {
 				c.follow(r, q.signal)
 			}
