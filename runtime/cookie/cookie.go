@@ -100,11 +100,14 @@ func (c *Cookie) Field() (string, error) {
 		return "", fmt.Errorf("%s must be set with path \"/\" and no domain, or browsers drop it; got path %s and domain %s",
 			shown(c.Name), shown(c.Path), shown(c.Domain))
 	}
-	b := append(make([]byte, 0, len(c.Name)+len(c.Value)+64), c.Name...)
-	b = append(b, '=')
-	b = appendEncoded(b, c.Value)
-	if n := len(b) - 1; n > pairBytesMax {
-		return "", fmt.Errorf("%s: name and encoded value may have %d bytes, or browsers drop it; got %d", shown(c.Name), pairBytesMax, n)
+	var b []byte
+	if len(c.Name)+len(c.Value) <= pairBytesMax { // what is longer need not be encoded to know it
+		b = append(make([]byte, 0, len(c.Name)+len(c.Value)+64), c.Name...)
+		b = append(b, '=')
+		b = appendEncoded(b, c.Value)
+	}
+	if b == nil || len(b)-1 > pairBytesMax {
+		return "", fmt.Errorf("%s is too long: name and encoded value may have %d bytes, or browsers drop it", shown(c.Name), pairBytesMax)
 	}
 	if c.Domain != "" {
 		b = append(append(b, "; Domain="...), c.Domain...)

@@ -31,7 +31,9 @@ func TestCookie_Field(t *testing.T) {
 		{Cookie{Name: "__Host-a", Path: "/"}, `"__Host-a" must be set with secure: true, or browsers drop it`},
 		{Cookie{Name: "__Host-a", Secure: true, Path: "/b"}, `"__Host-a" must be set with path "/" and no domain...`},
 		{Cookie{Name: "__Host-a", Secure: true, Path: "/", Domain: "b.c"}, `"__Host-a" must be set with path "/" and no domain...`},
-		{Cookie{Name: "a", Value: strings.Repeat("é", 683)}, `"a": name and encoded value may have 4096 bytes, or browsers drop it; got 4099`},
+		{Cookie{Name: "a", Value: strings.Repeat("é", 683)}, `"a" is too long: name and encoded value may have 4096 bytes, or browsers drop it`},
+		{Cookie{Name: "a", Value: strings.Repeat("b", 4096)}, `"a" is too long...`},
+		{Cookie{Name: "a", Value: strings.Repeat("b", 4095)}, "a=" + strings.Repeat("b", 4095)},
 	} {
 		got, err := c.cookie.Field()
 		if err != nil {

@@ -203,15 +203,18 @@ func (r *Realm) cookieExpires(v goja.Value) time.Time {
 		return time.UnixMilli(int64(seconds * 1000)).UTC()
 	}
 	o, ok := v.(*goja.Object)
-	if !ok || isProxy(o) || o.ClassName() != "Date" {
+	if !ok || !isDate(o) {
 		o = r.date(text(v))
 	}
-	when, ok := o.Export().(time.Time)
-	if !ok {
-		panic(r.TypeError("Cookie: expires must be a valid Date, or seconds since 1970, got %q", text(v)))
+	if isDate(o) {
+		if when, ok := o.Export().(time.Time); ok {
+			return when.UTC()
+		}
 	}
-	return when.UTC()
+	panic(r.TypeError("Cookie: expires must be a valid Date, or seconds since 1970, got %q", text(v)))
 }
+
+func isDate(o *goja.Object) bool { return !isProxy(o) && o.ClassName() == "Date" }
 
 // cookieMaxAge converts a number of seconds, and drops what it has behind the point.
 func (r *Realm) cookieMaxAge(v goja.Value) int64 {
@@ -223,9 +226,11 @@ func (r *Realm) cookieMaxAge(v goja.Value) int64 {
 	return int64(seconds)
 }
 
-// date is a new Date of milliseconds or text.
+// date is a new Date of milliseconds or text. The program may have put a Date of its own there before it was first asked for.
 func (r *Realm) date(of any) *goja.Object {
 	o, err := r.VM.New(r.intrinsic("globalThis", "Date"), r.VM.ToValue(of))
-	must(err)
+	if err != nil {
+		panic(err)
+	}
 	return o
 }

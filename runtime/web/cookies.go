@@ -2,6 +2,7 @@ package web
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dop251/goja"
@@ -135,10 +136,14 @@ func (r *Realm) deletedCookie(which, options goja.Value) *cookie.Cookie {
 
 // cookiePairs converts what the constructor takes: a Cookie field, pairs, or a record.
 func (r *Realm) cookiePairs(init goja.Value) (list []cookie.Pair) {
-	add := func(name, value string) {
-		if list = append(list, cookie.Pair{Name: name, Value: value}); len(list) > cookiesMax {
-			panic(r.RangeError("CookieMap: there may be %d cookies, got one more", cookiesMax))
+	room := func(n int) {
+		if n > cookiesMax {
+			panic(r.RangeError("CookieMap: there may be %d cookies, got %d", cookiesMax, n))
 		}
+	}
+	add := func(name, value string) {
+		room(len(list) + 1)
+		list = append(list, cookie.Pair{Name: name, Value: value})
 	}
 	o, ok := init.(*goja.Object)
 	switch {
@@ -146,9 +151,9 @@ func (r *Realm) cookiePairs(init goja.Value) (list []cookie.Pair) {
 	case !ok && kind(init) != "a string":
 		panic(r.TypeError("CookieMap: takes the text of a Cookie header, an array of pairs or an object, got %s", kind(init)))
 	case !ok:
-		for _, p := range cookie.Parse(text(init)) {
-			add(p.Name, p.Value)
-		}
+		field := text(init)
+		room(strings.Count(field, ";") + 1)
+		list = cookie.Parse(field)
 	case nullish(o.GetSymbol(goja.SymIterator)):
 		for _, name := range o.Keys() {
 			if v := o.Get(name); v != nil { // a getter may have deleted it
@@ -172,7 +177,26 @@ func (r *Realm) cookiePairs(init goja.Value) (list []cookie.Pair) {
 	return list
 }
 
-// requestCookies is the CookieMap of a request: HTTP/2 may send its cookies in several fields (RFC 9113 8.2.3).
+// cookiesProperty is Request.prototype.cookies, as Bun has it. A router that keeps cookies of its own under this name puts
+// them on the object itself (Web IDL calls that [Replaceable]); what was changed before is sent all the same.
+func cookiesProperty() member {
+	m := getter("cookies", func(r *Realm, q *request) goja.Value {
+		if q.cookies == nil {
+			q.cookies = r.requestCookies(q)
+		}
+		return q.cookies
+	})
+	m.set = func(r *Realm, c goja.FunctionCall) goja.Value {
+		this[*request](r, "cookies", c)
+		if err := c.This.(*goja.Object).DefineDataProperty("cookies", c.Argument(0), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE); err != nil {
+			panic(err)
+		}
+		return goja.Undefined()
+	}
+	return m
+}
+
+// requestCookies is a CookieMap of what the client sent: in HTTP/2 perhaps in several fields (RFC 9113 8.2.3).
 func (r *Realm) requestCookies(q *request) *goja.Object {
 	m := &cookieMap{}
 	for _, f := range q.fields().list {
@@ -193,12 +217,9 @@ func (r *Realm) SetCookies(o *goja.Object) (fields []exchange.Field) {
 	if !ok || q.cookies == nil {
 		return nil
 	}
-	m, ok := half[*cookieMap](q.cookies)
-	if !ok { // code put something of its own there
-		return nil
-	}
-	for i := range m.changes {
-		fields = append(fields, exchange.Field{Name: "Set-Cookie", Value: m.changes[i].field})
+	m, _ := half[*cookieMap](q.cookies)
+	for _, c := range m.changes {
+		fields = append(fields, exchange.Field{Name: "Set-Cookie", Value: c.field})
 	}
 	return fields
 }

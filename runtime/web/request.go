@@ -19,11 +19,10 @@ type request struct {
 	body      body
 	redirect  string
 	signal    *abortSignal
-	signalObj *goja.Object
 	in        *exchange.Request // nil for one made by code
 	params    []router.Param
-	paramsObj goja.Value // once code asked for them, or what it put in their place
-	cookies   goja.Value // likewise
+	paramsObj goja.Value   // once code asked for them, or what it put in their place
+	cookies   *goja.Object // the CookieMap, once code asked for it
 }
 
 var requestClass = expose("Request")
@@ -115,10 +114,10 @@ func init() {
 		}),
 		getter("redirect", func(r *Realm, q *request) goja.Value { return r.VM.ToValue(q.redirect) }),
 		getter("signal", func(r *Realm, q *request) goja.Value {
-			if q.signalObj == nil {
-				q.signalObj, q.signal = r.newSignal()
+			if q.signal == nil {
+				_, q.signal = r.newSignal()
 			}
-			return q.signalObj
+			return q.signal.object
 		}),
 		// Not of the Fetch standard: what the route captured. Routers of npm keep their own under this name, so it is
 		// writable.
@@ -132,13 +131,7 @@ func init() {
 			}
 			return q.paramsObj
 		}, func(_ *Realm, q *request, v goja.Value) { q.paramsObj = v }),
-		// Bun's: the cookies that came, and what the answer shall change of them. Writable for the same reason.
-		accessor("cookies", func(r *Realm, q *request) goja.Value {
-			if q.cookies == nil {
-				q.cookies = r.requestCookies(q)
-			}
-			return q.cookies
-		}, func(_ *Realm, q *request, v goja.Value) { q.cookies = v }),
+		cookiesProperty(),
 		constantGetter("destination", ""), constantGetter("referrer", "about:client"), constantGetter("referrerPolicy", ""),
 		constantGetter("mode", "cors"), constantGetter("credentials", "same-origin"), constantGetter("cache", "default"),
 		constantGetter("integrity", ""), constantGetter("duplex", "half"),
@@ -148,7 +141,7 @@ func init() {
 			c.body = q.body.clone(r, "Request.clone")
 			c.header = q.fields().clone()
 			c.header.immutable = q.header.immutable
-			c.headerObj, c.paramsObj, c.cookies, c.signalObj, c.signal = nil, nil, nil, nil, nil
+			c.headerObj, c.paramsObj, c.cookies, c.signal = nil, nil, nil, nil
 			if q.signal != nil {
 				c.follow(r, q.signal)
 			}
@@ -201,7 +194,7 @@ func (r *Realm) newRequest(input, init goja.Value) *request {
 		if !ok {
 			panic(r.TypeError("Request: signal must be an AbortSignal, got %s", kind(v)))
 		}
-		q.signal, q.signalObj = nil, nil
+		q.signal = nil
 		q.follow(r, s)
 	}
 	v := field(o, "body")
@@ -227,7 +220,7 @@ func (r *Realm) newRequest(input, init goja.Value) *request {
 
 // follow makes the request's signal abort when s does.
 func (q *request) follow(r *Realm, s *abortSignal) {
-	q.signalObj, q.signal = r.newSignal()
+	_, q.signal = r.newSignal()
 	own := q.signal
 	if s.aborted() {
 		r.abort(own, s.reason)
