@@ -31,7 +31,8 @@ var layers = []struct {
 	{"runtime", []string{"runtime/...", "edge/exchange"}, "runtime runs JavaScript: it knows a connection only as exchange.Exchange"},
 	{"runtime/bundle", nil, "a bundle is made the same way wherever it will run"},
 	{"runtime/router", nil, "the router finds values; what they are is not its business"},
-	{"runtime/web", []string{"runtime/web/...", "runtime/router", "edge/exchange"}, "the web platform reaches its VM through web.Host only"},
+	{"runtime/cookie", nil, "a cookie is text: who sends it and who reads it is not its business"},
+	{"runtime/web", []string{"runtime/web/...", "runtime/cookie", "runtime/router", "edge/exchange"}, "the web platform reaches its VM through web.Host only"},
 	{"kv", []string{"kv/..."}, "state knows nothing of who asks for it"},
 	{"templates", nil, "templates are files"},
 }

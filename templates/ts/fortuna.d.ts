@@ -3,6 +3,8 @@
 interface Request {
   /** What the pattern of the route captured: { id: "42" } for "/users/:id". */
   readonly params: Record<string, string>;
+  /** The cookies that came. What is set or deleted here is said by the answer, whatever Response that is. */
+  cookies: CookieMap;
 }
 
 declare namespace fortuna {
@@ -21,4 +23,64 @@ declare namespace fortuna {
     fetch?: Handler<Env>;
     routes?: { [pattern: string]: Route<Env> };
   }
+}
+
+interface CookieInit {
+  name?: string;
+  value?: string;
+  /** None: only the host that set it. */
+  domain?: string | null;
+  /** "/" unless set; "" leaves it to the browser. */
+  path?: string;
+  /** A number is of seconds since 1970. */
+  expires?: Date | number | string | null;
+  /** Seconds; comes before expires. */
+  maxAge?: number | null;
+  secure?: boolean;
+  httpOnly?: boolean;
+  partitioned?: boolean;
+  /** "lax" unless set. */
+  sameSite?: "strict" | "lax" | "none";
+}
+
+declare class Cookie {
+  constructor(name: string, value: string, options?: CookieInit);
+  constructor(init: CookieInit & { name: string });
+  /** The text of a Set-Cookie header. */
+  constructor(text: string);
+  static parse(text: string): Cookie;
+  static from(name: string, value: string, options?: CookieInit): Cookie;
+  readonly name: string;
+  value: string;
+  domain: string | null;
+  path: string;
+  expires: Date | undefined;
+  maxAge: number | undefined;
+  secure: boolean;
+  httpOnly: boolean;
+  partitioned: boolean;
+  sameSite: "strict" | "lax" | "none";
+  isExpired(): boolean;
+  toString(): string;
+  serialize(): string;
+  toJSON(): CookieInit;
+}
+
+declare class CookieMap implements Iterable<[string, string]> {
+  constructor(init?: string | Iterable<[string, string]> | Record<string, string> | null);
+  readonly size: number;
+  get(name: string): string | null;
+  has(name: string): boolean;
+  set(name: string, value: string, options?: CookieInit): void;
+  set(cookie: Cookie | (CookieInit & { name: string })): void;
+  /** Only a cookie of the same domain and path goes away. */
+  delete(name: string, options?: { domain?: string | null; path?: string }): void;
+  delete(cookie: { name: string; domain?: string | null; path?: string }): void;
+  toJSON(): Record<string, string>;
+  toSetCookieHeaders(): string[];
+  entries(): IterableIterator<[string, string]>;
+  keys(): IterableIterator<string>;
+  values(): IterableIterator<string>;
+  forEach(callback: (value: string, name: string, map: CookieMap) => void, thisArg?: unknown): void;
+  [Symbol.iterator](): IterableIterator<[string, string]>;
 }
