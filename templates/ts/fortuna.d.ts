@@ -23,33 +23,33 @@ declare namespace fortuna {
     fetch?: Handler<Env>;
     routes?: { [pattern: string]: Route<Env> };
   }
-}
 
-interface CookieInit {
-  name?: string;
-  value?: string;
-  /** None: only the host that set it. */
-  domain?: string | null;
-  /** "/" unless set; "" leaves it to the browser. */
-  path?: string;
-  /** A number is of seconds since 1970. */
-  expires?: Date | number | string | null;
-  /** Seconds; comes before expires. */
-  maxAge?: number | null;
-  secure?: boolean;
-  httpOnly?: boolean;
-  partitioned?: boolean;
-  /** "lax" unless set. */
-  sameSite?: "strict" | "lax" | "none";
+  interface CookieInit {
+    name?: string;
+    value?: string;
+    /** None: only the host that set it. */
+    domain?: string | null;
+    /** "/" unless set; "" leaves it to the browser. */
+    path?: string;
+    /** A number is of seconds since 1970. */
+    expires?: Date | number | string | null;
+    /** Seconds; comes before expires. */
+    maxAge?: number | null;
+    secure?: boolean;
+    httpOnly?: boolean;
+    partitioned?: boolean;
+    /** "lax" unless set. */
+    sameSite?: "strict" | "lax" | "none";
+  }
 }
 
 declare class Cookie {
-  constructor(name: string, value: string, options?: CookieInit);
-  constructor(init: CookieInit & { name: string });
+  constructor(name: string, value: string, options?: fortuna.CookieInit);
+  constructor(init: fortuna.CookieInit & { name: string });
   /** The text of a Set-Cookie header. */
   constructor(text: string);
   static parse(text: string): Cookie;
-  static from(name: string, value: string, options?: CookieInit): Cookie;
+  static from(name: string, value: string, options?: fortuna.CookieInit): Cookie;
   readonly name: string;
   value: string;
   domain: string | null;
@@ -63,7 +63,7 @@ declare class Cookie {
   isExpired(): boolean;
   toString(): string;
   serialize(): string;
-  toJSON(): CookieInit;
+  toJSON(): fortuna.CookieInit;
 }
 
 declare class CookieMap implements Iterable<[string, string]> {
@@ -71,8 +71,8 @@ declare class CookieMap implements Iterable<[string, string]> {
   readonly size: number;
   get(name: string): string | null;
   has(name: string): boolean;
-  set(name: string, value: string, options?: CookieInit): void;
-  set(cookie: Cookie | (CookieInit & { name: string })): void;
+  set(name: string, value: string, options?: fortuna.CookieInit): void;
+  set(cookie: Cookie | (fortuna.CookieInit & { name: string })): void;
   /** Only a cookie of the same domain and path goes away. */
   delete(name: string, options?: { domain?: string | null; path?: string }): void;
   delete(cookie: { name: string; domain?: string | null; path?: string }): void;
