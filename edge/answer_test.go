@@ -280,6 +280,31 @@ func TestAnswer_drained(t *testing.T) {
 	})
 }
 
+// A piece may be larger than what may be unsent, as long as its handler waits.
+func TestAnswer_drainedLargePieces(t *testing.T) {
+	const size = 1 << 20
+	h := exchange.HandlerFunc(func(x exchange.Exchange) {
+		x.Head(200, text)
+		left := 4
+		var next func()
+		next = func() {
+			if left--; left < 0 {
+				x.End()
+				return
+			}
+			_ = x.Write(make([]byte, size))
+			x.Drained(next)
+		}
+		next()
+	})
+	drivers(t, h, Limits{UnsentBytesMax: size / 2}, func(t *testing.T, c *client) {
+		c.send(get)
+		if _, body := c.answer("GET"); len(body) != 4*size {
+			t.Errorf("got %d bytes", len(body))
+		}
+	})
+}
+
 func TestAnswer_abort(t *testing.T) {
 	h := exchange.HandlerFunc(func(x exchange.Exchange) {
 		if x.Request().Path == "/begun" {

@@ -120,6 +120,7 @@ func (k *carrier) flush(x *answer) {
 		head, body = x.frame(nil, http1.AppendDate(nil, time.Now()))
 	}
 	k.mu.Lock()
+	behind := !x.ended && len(head)+len(body) > 0 && over(k.size, k.s.limits.UnsentBytesMax)
 	if len(head) > 0 {
 		k.hand(head)
 	}
@@ -129,7 +130,6 @@ func (k *carrier) flush(x *answer) {
 	}
 	k.free = x.ended
 	k.last = x.ended && x.close
-	behind := !x.ended && over(k.size, k.s.limits.UnsentBytesMax)
 	k.ring()
 	k.mu.Unlock()
 	switch {

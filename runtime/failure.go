@@ -64,6 +64,11 @@ func failQueued(l Limits) *Failure {
 		Hint:    "are handlers slow, or is the app asked for more than this machine can compute?"}
 }
 
+func failLost() *Failure {
+	return &Failure{Code: "vm_retired", Status: 500,
+		Message: "the VM that the stream ran in was discarded: the turn of another request was stopped in it"}
+}
+
 func failWaitUntil(l Limits) *Failure {
 	return &Failure{Code: "wait_until", Status: 200,
 		Message: fmt.Sprintf("what was given to ctx.waitUntil has not ended within %d ms of the answer: limits.wait_until_ms = %d", l.WaitUntil.Milliseconds(), l.WaitUntil.Milliseconds())}

@@ -51,7 +51,9 @@ func (inv *invocation) wait() {
 	inv.gone = inv.x.Done()
 	inv.timer = time.AfterFunc(inv.left(), func() {
 		if inv.taken.CompareAndSwap(false, true) {
-			inv.home.Post(func() { inv.dep.refuse(inv.x, failQueued(inv.dep.rt.cfg.Limits)) })
+			if !inv.home.Post(func() { inv.dep.refuse(inv.x, failQueued(inv.dep.rt.cfg.Limits)) }) {
+				inv.dep.release() // the connection has ended, and its goroutine with it
+			}
 		} else if v := inv.vm; v != nil {
 			v.post(inv.overdue)
 		}
@@ -243,6 +245,7 @@ func (inv *invocation) end() {
 		inv.timer.Stop()
 	}
 	inv.vm.inflight--
+	delete(inv.vm.streams, inv)
 	inv.vm.settled()
 	inv.dep.release()
 }
@@ -262,8 +265,8 @@ func (inv *invocation) WaitUntil(p goja.Value) {
 	}
 	inv.vm.realm.Then(p, func(goja.Value) { done() }, func(reason goja.Value) {
 		f := inv.vm.thrown(reason)
-		f.Message = "in waitUntil: " + f.Message
-		inv.fail(f)
+		f.Message, f.Request = "in waitUntil: "+f.Message, inv.request
+		inv.dep.rt.report(f) // the answer goes on without it
 		done()
 	})
 }

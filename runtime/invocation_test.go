@@ -37,3 +37,16 @@ func TestInvocation_stoppedTurnWaitsForNothing(t *testing.T) {
 	}
 	// The harness fails if an invocation is left.
 }
+
+// A handler that takes no arguments is given no Request, so there is no signal to abort.
+func TestInvocation_deadlineWithoutRequest(t *testing.T) {
+	limits := DefaultLimits()
+	limits.Wall = 20 * time.Millisecond
+	h := start(t, Config{Limits: limits}, `export default { async fetch() { await new Promise(() => {}) } }`)
+	if x := h.begin("GET", "/", "").wait(t); x.status != 504 {
+		t.Errorf("got %d", x.status)
+	}
+	if f := h.lastFailure(); f.Code != "deadline" {
+		t.Errorf("got %v", f)
+	}
+}

@@ -11,6 +11,9 @@ import (
 // connection holds about as much again.
 const aheadBytesMax = 64 << 10
 
+// piecesMax is how many chunks are gathered before they are sent: small ones would use up the budget of a turn.
+const piecesMax = 128
+
 // reply is what an invocation has to say to its exchange. What a turn gives is sent when it is over, because sending is
 // not code's time: all of it at once, or piece by piece when the answer is a stream.
 type reply struct {
@@ -94,6 +97,10 @@ func (inv *invocation) stream(a web.Answer) {
 	if inv.ctx == nil {
 		inv.park()
 	}
+	if inv.vm.streams == nil {
+		inv.vm.streams = map[*invocation]struct{}{}
+	}
+	inv.vm.streams[inv] = struct{}{}
 	p := &inv.reply
 	p.status, p.header = a.Status, a.Header
 	p.cancel = func(goja.Value) {} // until there is one
@@ -113,11 +120,15 @@ func (inv *invocation) stream(a web.Answer) {
 	}
 }
 
-// write takes a chunk of the stream. What it returns is fulfilled when the next one is wanted.
-func (inv *invocation) write(chunk []byte) goja.Value {
-	p := &inv.reply
-	if inv.answered || len(chunk) == 0 {
-		return goja.Undefined()
+// write takes a chunk of the stream. It reports whether next will be called when another is wanted; if not, the stream
+// goes on by itself.
+func (inv *invocation) write(chunk []byte, next func() error) (later bool) {
+	p, v := &inv.reply, inv.vm
+	switch {
+	case inv.answered: // nobody wants more
+		return true
+	case len(chunk) == 0:
+		return false
 	}
 	if p.body == nil {
 		p.body = chunk
@@ -126,19 +137,31 @@ func (inv *invocation) write(chunk []byte) goja.Value {
 	}
 	p.ahead += len(chunk)
 	inv.sendSoon()
-	if p.ahead < aheadBytesMax {
-		return goja.Undefined()
+	// What goes on at once does so in the turn that runs, with its budget and in the name of its invocation.
+	if p.ahead < aheadBytesMax && len(p.more) < piecesMax && v.owner == inv && v.current == inv {
+		return false
 	}
-	wanted, resolve, _ := inv.vm.js.NewPromise()
 	t := inv.ticket()
 	p.taken = t
 	p.drained = func() {
 		t.Settle(func() error {
 			p.ahead, p.taken = 0, nil
-			return resolve(goja.Undefined())
+			return next()
 		})
 	}
-	return inv.vm.js.ToValue(wanted)
+	return true
+}
+
+// lose ends the other streams of a VM when one turn has ended abruptly: the engine has dropped the jobs they waited for.
+func (v *vm) lose(culprit *invocation) {
+	for inv := range v.streams {
+		if inv != culprit && !inv.answered {
+			v.after = append(v.after, func() {
+				inv.fail(failLost())
+				inv.settle()
+			})
+		}
+	}
 }
 
 // finish is the end of the stream.

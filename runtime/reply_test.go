@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -84,5 +85,72 @@ func TestReply_cancelled(t *testing.T) {
 	defer h.mu.Unlock()
 	if len(h.failures) > 0 {
 		t.Errorf("to leave is no failure: %v", h.failures[0])
+	}
+}
+
+// Streams run in the name of their own request, whoever feeds them, and end when their VM does.
+func TestReply_fedByOthers(t *testing.T) {
+	h := start(t, Config{Workers: 1}, `
+		const encoder = new TextEncoder()
+		let controller: any, wanted: any
+		export default { async fetch(request: Request) {
+			switch (new URL(request.url).pathname) {
+			case "/listen": return new Response(new ReadableStream({
+				start(c) { controller = c },
+				async pull() { if (wanted) { await new Promise(r => setTimeout(r)); controller.enqueue(encoder.encode("pulled ")); wanted = undefined } }
+			}, { highWaterMark: 0 }))
+			case "/publish": wanted = true; controller.enqueue(encoder.encode("news ")); return new Response("published")
+			case "/spin": for (;;);
+			}
+			return new Response("ok")
+		} }`)
+	x := h.begin("GET", "/listen", "")
+	h.get("/ok")
+	h.get("/publish")
+	for body := ""; body != "news pulled "; {
+		read := make(chan string)
+		h.loop.Post(func() { read <- string(x.body) })
+		body = <-read
+	}
+	h.get("/spin")
+	x.wait(t)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !x.aborted || !slices.ContainsFunc(h.failures, func(f *Failure) bool { return f.Code == "vm_retired" }) {
+		t.Errorf("aborted: %v, %v", x.aborted, h.failures)
+	}
+}
+
+func TestReply_edges(t *testing.T) {
+	h := start(t, Config{Workers: 1}, `
+		const encoder = new TextEncoder()
+		export default { fetch(request: Request, env: any, ctx: any) {
+			let n = 0
+			switch (new URL(request.url).pathname) {
+			case "/small": return new Response(new ReadableStream({ pull(c) { n++ < 5000 ? c.enqueue(encoder.encode("x")) : c.close() } }))
+			case "/endless": return new Response(new ReadableStream({ pull(c) { c.enqueue(encoder.encode("x")) } }))
+			case "/first": return new Response(new ReadableStream({ pull() { for (;;); } }, { highWaterMark: 0 }))
+			case "/logged":
+				ctx.waitUntil(Promise.reject(new Error("log is down")))
+				return new Response(new ReadableStream({ async pull(c) { await new Promise(r => setTimeout(r, 2)); n++ < 3 ? c.enqueue(encoder.encode("x")) : c.close() } }))
+			}
+		} }`)
+	if x := h.begin("GET", "/small", "").wait(t); len(x.body) != 5000 || x.aborted {
+		t.Errorf("small chunks: %d bytes, aborted: %v", len(x.body), x.aborted)
+	}
+	if x := h.begin("GET", "/logged", "").wait(t); string(x.body) != "xxx" || x.aborted {
+		t.Errorf("a failed waitUntil: %q, aborted: %v", x.body, x.aborted)
+	}
+	if f := h.lastFailure(); f.Message != "in waitUntil: Error: log is down" {
+		t.Errorf("got %v", f)
+	}
+	if x := h.begin("HEAD", "/endless", "").wait(t); x.status != 200 || x.aborted {
+		t.Errorf("HEAD: %d, aborted: %v", x.status, x.aborted)
+	}
+	if f := h.lastFailure(); f.Code == "cpu_budget" {
+		t.Errorf("HEAD read a stream: %v", f)
+	}
+	if x := h.begin("GET", "/first", "").wait(t); x.status != 503 || x.aborted {
+		t.Errorf("stopped before anything was sent: %d, aborted: %v", x.status, x.aborted)
 	}
 }

@@ -31,10 +31,11 @@ type vm struct {
 	owner    *invocation // whose turn it is
 	current  *invocation // whose code runs: in a turn of one, promise jobs of others may
 	inflight int
-	retired  bool            // takes no new invocations: its state is in doubt
-	rejected []*goja.Promise // rejected in this turn with nobody listening yet
-	reported []*goja.Promise // reported as such, not long ago
-	after    []func()        // to do when the turn is over
+	streams  map[*invocation]struct{} // whose answer is a stream
+	retired  bool                     // takes no new invocations: its state is in doubt
+	rejected []*goja.Promise          // rejected in this turn with nobody listening yet
+	reported []*goja.Promise          // reported as such, not long ago
+	after    []func()                 // to do when the turn is over
 }
 
 // panicked is a Go panic that came out of the engine.
@@ -123,6 +124,7 @@ func (v *vm) turn(inv *invocation, f func() error) *Failure {
 	if inv != nil {
 		budget = v.dep.rt.cfg.Limits.CPU - inv.spent
 	}
+	sound := !v.retired
 	v.owner, v.current, v.busy = inv, inv, true
 	v.dep.rt.watchdog.begin(v.lease, budget)
 	suspect := inv != nil && v.loop != nil && inv.route.suspect.Load() > 0
@@ -161,9 +163,12 @@ func (v *vm) turn(inv *invocation, f func() error) *Failure {
 			spent = min(spent, inlineTurnMax) // the rest may have been waiting; the watchdog knows better
 		}
 		inv.spent += spent
-		if inv.reply.unsent {
+		if inv.reply.unsent && (failure == nil || inv.answered) { // else the failure may still be the whole answer
 			inv.send()
 		}
+	}
+	if sound && v.retired {
+		v.lose(inv)
 	}
 	for len(v.after) > 0 {
 		job := v.after[0]

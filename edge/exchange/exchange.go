@@ -52,8 +52,9 @@ type Exchange interface {
 	// End completes the answer. The exchange must not be used afterwards.
 	End()
 
-	// Abort ends the connection instead of completing the answer, so that the peer can tell; when nothing of the
-	// answer was sent yet, it is a 500. The exchange must not be used afterwards.
+	// Abort ends the connection instead of completing the answer, so that the peer can tell, unless it speaks HTTP/1.0,
+	// where the end of a stream is the end of the connection; when nothing of the answer was sent yet, it is a 500. What was
+	// written since the last turn may be lost. The exchange must not be used afterwards.
 	Abort()
 }
 

@@ -42,7 +42,10 @@ func (r *Realm) NewRequest(in *exchange.Request, params []router.Param) *goja.Ob
 // time is up. It runs in a turn, and returns the exception that is the reason.
 func (r *Realm) AbortRequest(o *goja.Object, name, message string) (reason goja.Value) {
 	reason = r.Exception(name, "%s", message)
-	if q, ok := half[*request](o); o != nil && ok && q.signal != nil && !q.signal.aborted() {
+	if o == nil {
+		return reason // code was given none
+	}
+	if q, ok := half[*request](o); ok && q.signal != nil && !q.signal.aborted() {
 		r.abort(q.signal, reason)
 	}
 	return reason

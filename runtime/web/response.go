@@ -185,12 +185,14 @@ func (r *Realm) Constant(v goja.Value) (Answer, bool) {
 	return Answer{Status: s.status, Header: slices.Clone(s.header.list), Body: s.body.data}, true
 }
 
-// Send reads a stream to its end. write takes the bytes of each chunk and returns undefined, or a promise for when it wants
-// the next one; then done is called, or failed with the reason the stream broke. cancel tells the stream that nobody wants
+// Send reads a stream to its end. write takes the bytes of each chunk; when it reports later, it calls next, in a turn, when it
+// wants another. Then done is called, or failed with the reason the stream broke. cancel tells the stream that nobody wants
 // more, which is a failure for that reason. All run in a turn.
-func (r *Realm) Send(stream *goja.Object, write func(chunk []byte) goja.Value, done func(), failed func(reason goja.Value)) (cancel func(reason goja.Value)) {
-	take := r.function("", 1, func(r *Realm, c goja.FunctionCall) goja.Value {
-		return write(append([]byte(nil), r.chunkBytes("the body's stream", c.Argument(0))...))
+func (r *Realm) Send(stream *goja.Object, write func(chunk []byte, next func() error) (later bool), done func(), failed func(reason goja.Value)) (cancel func(reason goja.Value)) {
+	take := r.function("", 2, func(r *Realm, c goja.FunctionCall) goja.Value {
+		step, _ := goja.AssertFunction(c.Argument(1))
+		chunk := append([]byte(nil), r.chunkBytes("the body's stream", c.Argument(0))...)
+		return r.VM.ToValue(write(chunk, func() error { _, err := step(goja.Undefined()); return err }))
 	})
 	var pair *goja.Object
 	if thrown := r.try(func() { pair = r.stream("send", stream, take).(*goja.Object) }); thrown != nil {

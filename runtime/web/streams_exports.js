@@ -1,7 +1,7 @@
 // What Go gets: the classes, and functions over them.
 
-// send reads stream to its end: write takes a chunk and returns undefined, or a promise for when it wants the next one; what
-// it throws cancels the stream. It returns a promise for the end, and a function that cancels.
+// send reads stream to its end: write takes a chunk and returns whether it will call its second argument when it wants the
+// next one; what it throws cancels the stream. It returns a promise for the end, and a function that cancels.
 const send = (object, write) => {
   const reader = new DefaultReader(readableOf(object));
   const outcome = new Deferred();
@@ -23,9 +23,7 @@ const send = (object, write) => {
     chunk(chunk) {
       if (over) return;
       try {
-        const ready = write(chunk);
-        if (ready === undefined) microtask(step);
-        else then(ready, step, cancel);
+        if (!write(chunk, step)) microtask(step);
       } catch (e) {
         cancel(e);
       }
