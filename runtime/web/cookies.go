@@ -187,8 +187,11 @@ func cookiesProperty() member {
 		return q.cookies
 	})
 	m.set = func(r *Realm, c goja.FunctionCall) goja.Value {
-		this[*request](r, "cookies", c)
-		if err := c.This.(*goja.Object).DefineDataProperty("cookies", c.Argument(0), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE); err != nil {
+		o, ok := c.This.(*goja.Object) // perhaps a router's Proxy of the request
+		if !ok {
+			panic(r.TypeError("cookies: illegal invocation: this is not the right kind of object"))
+		}
+		if err := o.DefineDataProperty("cookies", c.Argument(0), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE); err != nil {
 			panic(err)
 		}
 		return goja.Undefined()
