@@ -60,8 +60,9 @@ func newApp(js *goja.Runtime, exports goja.Value) (*app, error) {
 	if !ok {
 		return nil, noHandler("the default export is neither an object nor a function")
 	}
-	if f, ok := goja.AssertFunction(o.Get("fetch")); ok {
-		a.fetch = a.add(o, o.Get("fetch"), f)
+	fetch := o.Get("fetch")
+	if f, ok := goja.AssertFunction(fetch); ok {
+		a.fetch = a.add(o, fetch, f)
 	}
 	if err := a.addRoutes(js, o); err != nil {
 		return nil, err

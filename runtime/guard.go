@@ -83,8 +83,7 @@ var guarded = []struct {
 	{"Array.prototype", "join toLocaleString", guardJoin},
 	{"Array", "from", guardFrom},
 
-	{"Object", "keys values entries assign getOwnPropertyNames getOwnPropertyDescriptors freeze seal isFrozen isSealed", guardIndexed},
-	{"Object", "defineProperties", guardIndexed},
+	{"Object", "keys values entries assign getOwnPropertyNames getOwnPropertyDescriptors freeze seal isFrozen isSealed defineProperties", guardIndexed},
 	{"Object", "fromEntries", guardIterable},
 	{"Reflect", "ownKeys", guardIndexed},
 	{"Function.prototype", "apply", guardArguments(1)},

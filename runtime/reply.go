@@ -155,12 +155,15 @@ func (inv *invocation) write(chunk []byte, next func() error) (later bool) {
 // lose ends the other streams of a VM when one turn has ended abruptly: the engine has dropped the jobs they waited for.
 func (v *vm) lose(culprit *invocation) {
 	for inv := range v.streams {
-		if inv != culprit && !inv.answered {
-			v.after = append(v.after, func() {
+		if inv == culprit {
+			continue
+		}
+		v.after = append(v.after, func() {
+			if !inv.answered {
 				inv.fail(failLost())
 				inv.settle()
-			})
-		}
+			}
+		})
 	}
 }
 

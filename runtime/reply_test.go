@@ -56,7 +56,7 @@ func TestReply_streams(t *testing.T) {
 	}
 }
 
-// A client that leaves cancels the stream; one that asks for the head only never starts it.
+// A client that leaves cancels the stream; one that asks for the head only reads no further than a chunk.
 func TestReply_cancelled(t *testing.T) {
 	h := start(t, Config{Workers: 1}, `
 		let cancelled = new Promise<any>(r => globalThis.told = r)

@@ -66,7 +66,11 @@ var processStart = time.Now()
 func now() int64 { return int64(time.Since(processStart)) + 1 }
 
 func newWatchdog(turnBytes int) *watchdog {
-	w := &watchdog{turnBytes: uint64(turnBytes), heap: []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}}, leases: map[*lease]struct{}{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	w := &watchdog{
+		turnBytes: uint64(turnBytes),
+		heap:      []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}},
+		leases:    map[*lease]struct{}{}, wake: make(chan struct{}, 1), stop: make(chan struct{}),
+	}
 	go w.run()
 	return w
 }

@@ -17,19 +17,8 @@ func (b *Bundle) Encode() []byte {
 	return []byte(marker + b.Hash + " " + b.Entry + "\n" + b.Code + "\n")
 }
 
-// WriteFile writes the bundle to path and its source map to path + ".map".
-func (b *Bundle) WriteFile(path string) error {
-	if err := os.WriteFile(path+".map", b.SourceMap, 0o644); err != nil {
-		return fmt.Errorf("write source map: %w", err)
-	}
-	if err := os.WriteFile(path, b.Encode(), 0o644); err != nil {
-		return fmt.Errorf("write bundle: %w", err)
-	}
-	return nil
-}
-
-// Load reads what WriteFile wrote. It does not need esbuild, and gives the Bundle that was written, save Inputs and
-// Warnings.
+// Load reads a file that holds what Encode gave, and path + ".map" with its source map. It does not need esbuild, and gives
+// the Bundle that was written, save Inputs and Warnings.
 func Load(path string) (*Bundle, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -46,7 +35,7 @@ func Load(path string) (*Bundle, error) {
 	return b, nil
 }
 
-// written reports whether the file at path is one that WriteFile wrote.
+// written reports whether the file at path is one of Encode.
 func written(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {

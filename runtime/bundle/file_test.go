@@ -13,8 +13,10 @@ import (
 func TestLoad(t *testing.T) {
 	made := build(t, "src/index.ts", "export default (n: number): never => {\n  throw new Error('é' + n)\n}")
 	path := filepath.Join(t.TempDir(), "app.js")
-	if err := made.WriteFile(path); err != nil {
-		t.Fatal(err)
+	for file, data := range map[string][]byte{path: made.Encode(), path + ".map": made.SourceMap} {
+		if err := os.WriteFile(file, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	b, err := Load(path)
 	if err != nil {

@@ -90,6 +90,23 @@ func accessor[T any](name string, get func(r *Realm, t T) goja.Value, set func(r
 	return m
 }
 
+// replaceable is a getter whose property code may put a value of its own in place of, on the object that it assigns to, which
+// may be a Proxy (Web IDL 3.3.12, [Replaceable]).
+func replaceable[T any](name string, get func(r *Realm, t T) goja.Value) member {
+	m := getter(name, get)
+	m.set = func(r *Realm, c goja.FunctionCall) goja.Value {
+		o, ok := c.This.(*goja.Object)
+		if !ok {
+			panic(r.TypeError("%s: illegal invocation: this is not the right kind of object", name))
+		}
+		if err := o.DefineDataProperty(name, c.Argument(0), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE); err != nil {
+			panic(err)
+		}
+		return goja.Undefined()
+	}
+	return m
+}
+
 // static is a method of the constructor.
 func static(name string, length int, f func(r *Realm, c goja.FunctionCall) goja.Value) member {
 	return member{name: name, length: length, call: f}

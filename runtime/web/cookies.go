@@ -177,28 +177,6 @@ func (r *Realm) cookiePairs(init goja.Value) (list []cookie.Pair) {
 	return list
 }
 
-// cookiesProperty is Request.prototype.cookies, as Bun has it. A router that keeps cookies of its own under this name puts
-// them on the object itself (Web IDL calls that [Replaceable]); what was changed before is sent all the same.
-func cookiesProperty() member {
-	m := getter("cookies", func(r *Realm, q *request) goja.Value {
-		if q.cookies == nil {
-			q.cookies = r.requestCookies(q)
-		}
-		return q.cookies
-	})
-	m.set = func(r *Realm, c goja.FunctionCall) goja.Value {
-		o, ok := c.This.(*goja.Object) // perhaps a router's Proxy of the request
-		if !ok {
-			panic(r.TypeError("cookies: illegal invocation: this is not the right kind of object"))
-		}
-		if err := o.DefineDataProperty("cookies", c.Argument(0), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE); err != nil {
-			panic(err)
-		}
-		return goja.Undefined()
-	}
-	return m
-}
-
 // requestCookies is a CookieMap of what the client sent: in HTTP/2 perhaps in several fields (RFC 9113 8.2.3).
 func (r *Realm) requestCookies(q *request) *goja.Object {
 	m := &cookieMap{}
@@ -210,8 +188,8 @@ func (r *Realm) requestCookies(q *request) *goja.Object {
 	return r.make(cookieMapClass, m)
 }
 
-// SetCookies are the fields that tell the client what code changed in the cookies of a request that NewRequest made. o may
-// be nil.
+// SetCookies are the fields that tell the client what code changed in the cookies of a request that NewRequest made, also
+// when it has put something else in their place since. o may be nil.
 func (r *Realm) SetCookies(o *goja.Object) (fields []exchange.Field) {
 	if o == nil {
 		return nil

@@ -21,7 +21,7 @@ type request struct {
 	signal    *abortSignal
 	in        *exchange.Request // nil for one made by code
 	params    []router.Param
-	paramsObj goja.Value   // once code asked for them, or what it put in their place
+	paramsObj *goja.Object // once code asked for them
 	cookies   *goja.Object // the CookieMap, once code asked for it
 }
 
@@ -122,9 +122,9 @@ func init() {
 			}
 			return q.signal.object
 		}),
-		// Not of the Fetch standard: what the route captured. Routers of npm keep their own under this name, so it is
-		// writable.
-		accessor("params", func(r *Realm, q *request) goja.Value {
+		// Not of the Fetch standard: what the route captured, and Bun's cookies. Routers of npm keep their own under these
+		// names.
+		replaceable("params", func(r *Realm, q *request) goja.Value {
 			if q.paramsObj == nil {
 				o := r.VM.NewObject()
 				for _, p := range q.params {
@@ -133,8 +133,13 @@ func init() {
 				q.paramsObj = o
 			}
 			return q.paramsObj
-		}, func(_ *Realm, q *request, v goja.Value) { q.paramsObj = v }),
-		cookiesProperty(),
+		}),
+		replaceable("cookies", func(r *Realm, q *request) goja.Value {
+			if q.cookies == nil {
+				q.cookies = r.requestCookies(q)
+			}
+			return q.cookies
+		}),
 		constantGetter("destination", ""), constantGetter("referrer", "about:client"), constantGetter("referrerPolicy", ""),
 		constantGetter("mode", "cors"), constantGetter("credentials", "same-origin"), constantGetter("cache", "default"),
 		constantGetter("integrity", ""), constantGetter("duplex", "half"),
