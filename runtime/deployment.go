@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/runtime/bundle"
@@ -111,12 +112,29 @@ func (d *Deployment) serve(x exchange.Exchange) {
 		inv.serve()
 		return
 	}
+	switch delay := inv.route.pace(d.rt.cfg.Limits.CPU); {
+	case delay == 0:
+		d.enqueue(inv)
+	case delay < inv.left():
+		inv.wait()
+		time.AfterFunc(delay, func() {
+			if !inv.home.Post(func() { d.enqueue(inv) }) && inv.taken.CompareAndSwap(false, true) {
+				inv.drop() // the connection has ended, and its goroutine with it
+			}
+		})
+	default:
+		d.refuse(x, failPaced(d.rt.cfg.Limits))
+	}
+}
+
+// enqueue gives an invocation to the workers. It runs on its loop.
+func (d *Deployment) enqueue(inv *invocation) {
 	l := d.workers
 	if inv.route.slow.Load() {
 		l = d.slow
 	}
 	if !l.offer(inv) {
-		d.refuse(x, failNoCapacity(d.rt.cfg.Limits.QueueMax))
+		d.refuse(inv.x, failNoCapacity(d.rt.cfg.Limits.QueueMax))
 	}
 }
 

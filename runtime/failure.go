@@ -64,6 +64,12 @@ func failQueued(l Limits) *Failure {
 		Hint:    "are handlers slow, or is the app asked for more than this machine can compute?"}
 }
 
+func failPaced(l Limits) *Failure {
+	return &Failure{Code: "paced", Status: 503,
+		Message: fmt.Sprintf("the last %d or more requests like this one were stopped, and as many wait as can be tried within %d ms: limits.wall_ms = %d", stopsMax, l.Wall.Milliseconds(), l.Wall.Milliseconds()),
+		Hint:    "mend the handler that computes for more than limits.cpu_ms"}
+}
+
 func failLost() *Failure {
 	return &Failure{Code: "vm_retired", Status: 500,
 		Message: "the VM that the stream ran in was discarded: the turn of another request was stopped in it"}

@@ -34,8 +34,9 @@ type invocation struct {
 	answered bool          // the answer is complete, or nobody waits for it
 	lingers  bool          // answered, and kept by waitUntil
 	ended    bool
-	waits    int // promises given to waitUntil that are not settled
-	open     int // tickets out
+	stopped  bool // by the watchdog
+	waits    int  // promises given to waitUntil that are not settled
+	open     int  // tickets out
 	reply    reply
 
 	timer *time.Timer // for the deadline; nil for an invocation that neither waits for a worker nor awaits
@@ -238,6 +239,7 @@ func (inv *invocation) end() {
 		return
 	}
 	inv.ended = true
+	inv.route.ended(inv.stopped)
 	if inv.cancel != nil {
 		inv.cancel()
 	}

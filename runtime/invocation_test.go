@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -48,5 +49,36 @@ func TestInvocation_deadlineWithoutRequest(t *testing.T) {
 	}
 	if f := h.lastFailure(); f.Code != "deadline" {
 		t.Errorf("got %v", f)
+	}
+}
+
+// A route that never ends well gets a tenth of a core, and the requests that cannot be tried in time hear so at once.
+func TestInvocation_paced(t *testing.T) {
+	limits := DefaultLimits()
+	limits.CPU, limits.Wall = 10*time.Millisecond, 150*time.Millisecond
+	h := start(t, Config{Limits: limits, Workers: 1}, `export default { routes: {
+		"/bad": r => { for (;;); }, "/good": r => new Response("good") } }`)
+	for range stopsMax {
+		h.get("/bad")
+	}
+	var held [3]*testExchange
+	for i := range held {
+		held[i] = h.unsent("GET", "/bad", "")
+	}
+	h.loop.Post(func() {
+		for _, x := range held {
+			h.rt.Serve(x)
+		}
+	})
+	if got := string(held[2].wait(t).body); !strings.HasPrefix(got, "paced: the last 3 or more requests like this one were stopped") {
+		t.Errorf("the third is answered %q", got)
+	}
+	for _, x := range held[:2] {
+		if x.wait(t).status != 503 {
+			t.Errorf("got %d", x.status)
+		}
+	}
+	if got := h.get("/good"); got != "good" {
+		t.Errorf("the other route: %q", got)
 	}
 }

@@ -24,6 +24,8 @@ const (
 	penaltyForgiven  = 10 * time.Second      // on the loop: the next penalty is the first again
 	slowTurn         = 10 * time.Millisecond // routes with such turns share a lane of their own
 	slowLaneForgiven = inlineWindow          // turns under it in a row, to leave that lane
+	stopsMax         = 3                     // invocations stopped in a row, none ended well between: then the route is paced
+	pacedBudgets     = 10                    // one of its invocations may begin in as many CPU budgets
 )
 
 // route is what is known of one route's turns. It is shared by all VMs.
@@ -37,6 +39,33 @@ type route struct {
 	since   atomic.Int64 // inline since
 	penalty atomic.Int64 // the next one, in nanoseconds
 	suspect atomic.Int32 // turns on the loop still to be measured in CPU time
+	stops   atomic.Int32 // invocations stopped in a row
+	next    atomic.Int64 // paced: where on the process clock the next invocation may begin
+}
+
+// ended learns from an invocation that has ended, stopped by the watchdog or not.
+func (r *route) ended(stopped bool) {
+	if stopped {
+		r.stops.Add(1)
+	} else if r.stops.Load() > 0 {
+		r.stops.Store(0)
+	}
+}
+
+// pace returns how long the next invocation has to wait. A route that has only been stopped of late computes to no end,
+// and would take a core from all others for as long as anybody asks for it. One that ends well sets the route free.
+func (r *route) pace(budget time.Duration) time.Duration {
+	if r.stops.Load() < stopsMax {
+		return 0
+	}
+	t := now()
+	for {
+		next := r.next.Load()
+		begin := max(next, t)
+		if r.next.CompareAndSwap(next, begin+int64(pacedBudgets*budget)) {
+			return time.Duration(begin - t)
+		}
+	}
 }
 
 // observeOnWorker learns from a turn on a worker, measured in CPU time.

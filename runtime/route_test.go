@@ -76,3 +76,23 @@ func TestShape(t *testing.T) {
 		}
 	}
 }
+
+func TestRoute_paced(t *testing.T) {
+	const budget = time.Hour
+	var r route
+	for range stopsMax {
+		if d := r.pace(budget); d != 0 {
+			t.Fatalf("paced by %v too early", d)
+		}
+		r.ended(true)
+	}
+	for i, want := range []time.Duration{0, pacedBudgets * budget, 2 * pacedBudgets * budget} {
+		if d := r.pace(budget); d > want || d < want-time.Minute {
+			t.Errorf("request %d after %d stops: paced by %v, want %v", i, stopsMax, d, want)
+		}
+	}
+	r.ended(false)
+	if d := r.pace(budget); d != 0 {
+		t.Errorf("paced by %v after one that ended well", d)
+	}
+}

@@ -147,6 +147,7 @@ func (v *vm) turn(inv *invocation, f func() error) *Failure {
 		v.js.ClearInterrupt()
 		v.retired = true
 		if inv != nil {
+			inv.stopped = true
 			inv.route.demote()
 			inv.waits = 0 // nothing it may wait for has any budget left to go on with
 		}

@@ -36,10 +36,12 @@ func newLane(d *Deployment, workers, nice int, ready *vm) *lane {
 
 // offer queues an invocation; it reports false when the queue is full. It runs on the invocation's loop.
 func (l *lane) offer(inv *invocation) bool {
-	if len(l.queue) == cap(l.queue) {
-		return false
+	if inv.timer == nil { // else it was paced, and waits already
+		if len(l.queue) == cap(l.queue) {
+			return false
+		}
+		inv.wait()
 	}
-	inv.wait()
 	select {
 	case l.queue <- inv:
 		return true
