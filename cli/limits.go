@@ -14,6 +14,7 @@ var edgeLimits = []struct {
 	set       func(l *edge.Limits, n int)
 }{
 	{"body_bytes", "bytes", func(l *edge.Limits, n int) { l.HTTP.BodyBytesMax = int64(n) }},
+	{"body_buffer_bytes", "bytes", func(l *edge.Limits, n int) { l.BodyBufferBytes = n }},
 	{"header_bytes", "bytes", func(l *edge.Limits, n int) { l.HTTP.HeaderBytesMax, l.HTTP.HeaderLineBytesMax = n, n }},
 	{"head_ms", "ms", func(l *edge.Limits, n int) { l.HeadDeadline = time.Duration(n) * time.Millisecond }},
 	{"body_ms", "ms", func(l *edge.Limits, n int) { l.BodyDeadline = time.Duration(n) * time.Millisecond }},

@@ -82,11 +82,27 @@ func TestHTTP1(t *testing.T) {
 
 // echo answers 200 with the body of the request.
 func echo(x exchange.Exchange) {
-	x.Head(200, nil)
-	if body := x.Request().Body; len(body) > 0 {
-		if x.Write(body) != nil {
-			return // the client has left
+	body := x.Request().Body
+	if !x.Request().Partial {
+		echoWhole(x, body)
+		return
+	}
+	var more func(piece []byte, err error)
+	more = func(piece []byte, err error) {
+		switch body = append(body, piece...); err {
+		case nil:
+			x.Receive(more)
+		case io.EOF:
+			echoWhole(x, body)
 		}
+	}
+	x.Receive(more)
+}
+
+func echoWhole(x exchange.Exchange, body []byte) {
+	x.Head(200, nil)
+	if x.Write(body) != nil {
+		return // the client has left
 	}
 	x.End()
 }

@@ -4,6 +4,7 @@ package edge
 
 import (
 	"errors"
+	"io"
 	"net/netip"
 	"time"
 
@@ -35,15 +36,16 @@ type answer struct {
 	home   home
 	driver driver
 
-	header  []exchange.Field
-	body    []byte   // what Write gave first since the last flush
-	more    [][]byte // and then
-	refusal *http1.Error
-	done    chan struct{}
-	drained func()    // to run when the peer has taken what was written
-	start   time.Time // only with Config.Access
-	sent    int64     // body bytes framed
-	status  int
+	header   []exchange.Field
+	body     []byte   // what Write gave first since the last flush
+	more     [][]byte // and then
+	refusal  *http1.Error
+	incoming *incoming // the rest of the body; nil if the request was whole when it was served
+	done     chan struct{}
+	drained  func()    // to run when the peer has taken what was written
+	start    time.Time // only with Config.Access
+	sent     int64     // body bytes framed
+	status   int
 
 	close   bool // the connection ends with this answer
 	waiting bool // Serve returned before End
@@ -148,11 +150,23 @@ func (x *answer) End() {
 		return
 	}
 	x.ended = true
+	x.forget()
 	if x.status < 200 || x.status > 999 {
 		x.s.log.Error("answer without a final status", "loop", x.home.Index(), "status", x.status)
 		x.refuse(refuseHandler)
 	}
 	x.touch()
+}
+
+func (x *answer) Receive(job func(piece []byte, err error)) {
+	switch {
+	case x.gone || x.ended:
+		x.home.Post(func() { job(nil, exchange.ErrGone) })
+	case x.incoming == nil:
+		x.home.Post(func() { job(nil, io.EOF) })
+	default: // the carrier, whose goroutine this is, looks for it before it waits again
+		x.incoming.want = job
+	}
 }
 
 func (x *answer) Drained(job func()) {
@@ -185,13 +199,26 @@ func (x *answer) touch() {
 
 // leave tells the handler that nobody waits for its answer any more.
 func (x *answer) leave() {
-	if x.gone || x.ended {
-		return
+	if !x.gone && !x.ended {
+		x.desert()
 	}
+}
+
+func (x *answer) desert() {
 	x.gone = true
 	x.body, x.more, x.drained = nil, nil, nil
+	x.forget()
 	if x.done != nil {
 		close(x.done)
+	}
+}
+
+// forget tells who waits for more of the body that none will come.
+func (x *answer) forget() {
+	if b := x.incoming; b != nil && b.want != nil {
+		want := b.want
+		b.want = nil
+		x.home.Post(func() { want(nil, exchange.ErrGone) })
 	}
 }
 

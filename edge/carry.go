@@ -117,6 +117,9 @@ func (k *carrier) flush(x *answer) {
 	var head []byte
 	var body [][]byte
 	if x.due() {
+		if b := x.incoming; b != nil && !b.ended && !x.framed {
+			x.close = true // nobody may want the rest of the body
+		}
 		head, body = x.frame(nil, http1.AppendDate(nil, time.Now()))
 	}
 	k.mu.Lock()
@@ -179,6 +182,9 @@ func (k *carrier) run(fd int) {
 	defer tick.Stop()
 	for {
 		k.work()
+		if k.receive() {
+			continue
+		}
 		last, ok := k.write(nc)
 		switch {
 		case !ok:
@@ -186,14 +192,17 @@ func (k *carrier) run(fd int) {
 		case last:
 			k.linger(nc)
 			return
+		case k.begins():
+			k.begin()
+			continue
 		case k.mode <= inBody && len(k.in) > 0 && k.trip():
 			continue
 		case k.mode == idle && len(k.in) == 0 && k.s.draining.Load():
 			return
 		}
 		input := k.input
-		if k.mode == busy && over(len(k.in), k.s.limits.AheadBytesMax) {
-			input = nil // the kernel's buffer fills, and the peer stops
+		if k.deaf() {
+			input = nil
 		}
 		select {
 		case <-k.bell:
@@ -315,6 +324,9 @@ func (k *carrier) trip() bool {
 		return true
 	case !done:
 		k.become(modeOf(k.parser.Phase(), len(k.in)))
+		if k.begins() {
+			return true
+		}
 		if k.parser.WantContinue() {
 			k.mu.Lock()
 			k.hand(http1.AppendContinue(nil))
@@ -323,12 +335,17 @@ func (k *carrier) trip() bool {
 		}
 		return false
 	}
+	k.serve()
+	return true
+}
+
+// serve gives the request to its handler.
+func (k *carrier) serve() {
 	k.served++
 	k.mode = busy
 	k.x.begin(k.parser.KeepAlive() && !over(int(k.served)+1, k.s.limits.RequestsMax))
 	k.s.serveExchange(k.x)
 	k.flush(k.x)
-	return true
 }
 
 func (k *carrier) become(m mode) {

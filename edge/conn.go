@@ -103,10 +103,12 @@ func (c *conn) parse(buf []byte) (n int, done bool) {
 		c.refuse(refusalOf(err))
 		return len(buf), false
 	case !done:
-		if c.parser.WantContinue() {
+		c.become(modeOf(c.parser.Phase(), len(buf)-n))
+		if c.mode == inBody && s.limits.streams(&c.x.req) {
+			c.leave() // a carrier serves it while the body comes
+		} else if c.parser.WantContinue() {
 			c.loop.out = http1.AppendContinue(c.loop.out)
 		}
-		c.become(modeOf(c.parser.Phase(), len(buf)-n))
 		return n, false
 	}
 	c.served++

@@ -62,10 +62,10 @@ func (c *client) moveToCarrier() {
 }
 
 // describe answers with what it was asked.
-var describe = exchange.HandlerFunc(func(x exchange.Exchange) {
+var describe = whole(func(x exchange.Exchange, body []byte) {
 	r := x.Request()
 	x.Head(200, text)
-	_ = x.Write(fmt.Appendf(nil, "%s %s %s %q", r.Method, r.Target, r.Host, r.Body))
+	_ = x.Write(fmt.Appendf(nil, "%s %s %s %q", r.Method, r.Target, r.Host, body))
 	x.End()
 })
 

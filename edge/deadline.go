@@ -63,6 +63,21 @@ func (k *carrier) expire(now time.Time) bool {
 		if m.slowBody(age, now.Sub(k.moved), k.seen) {
 			k.refuse(refuseBody)
 		}
+	case busy:
+		b := k.x.incoming
+		if b == nil || b.ended {
+			break
+		}
+		n := k.parser.BodyBytes()
+		if n != k.seen {
+			k.seen, k.moved = n, now
+		}
+		if k.full(b) { // the handler is the slow one
+			k.since, k.moved, b.before = now, now, n
+		}
+		if m.slowBody(now.Sub(k.since), now.Sub(k.moved), n-b.before) {
+			k.spoil(refuseBody)
+		}
 	}
 	return true
 }

@@ -25,7 +25,7 @@ func TestConn_deadlines(t *testing.T) {
 			if row.status == 0 {
 				short = Limits{IdleDeadline: 100 * time.Millisecond}
 			}
-			drivers(t, answering("hello"), short, func(t *testing.T, c *client) {
+			drivers(t, describe, short, func(t *testing.T, c *client) {
 				c.send(row.send)
 				if row.status != 0 {
 					if r, _ := c.answer("GET"); r.StatusCode != row.status {

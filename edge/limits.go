@@ -20,12 +20,13 @@ type Limits struct {
 	IdleDeadline  time.Duration // between an answer and the next request
 	LingerMax     time.Duration // discarding input after a last answer, so that the peer can read it
 
-	ConnectionsMax int // all connections of the server
-	PerIPMax       int // connections of one address, of one /64 for IPv6; never counted for loopback
-	RequestsMax    int // requests of one connection, which then closes
-	PipelinedMax   int // requests of one connection answered in a row before the loop turns to others
-	AheadBytesMax  int // input read ahead while an answer is pending; beyond it reading stops
-	UnsentBytesMax int // unsent bytes of a streamed answer at which its connection is cut
+	ConnectionsMax  int // all connections of the server
+	PerIPMax        int // connections of one address, of one /64 for IPv6; never counted for loopback
+	RequestsMax     int // requests of one connection, which then closes
+	PipelinedMax    int // requests of one connection answered in a row before the loop turns to others
+	AheadBytesMax   int // input read ahead while an answer is pending; beyond it reading stops
+	BodyBufferBytes int // a body up to this is read whole before its handler runs; a longer one is streamed, this much ahead
+	UnsentBytesMax  int // unsent bytes of a streamed answer at which its connection is cut
 }
 
 // DefaultLimits returns the table of every limit of this package, with the reason for each.
@@ -42,12 +43,13 @@ func DefaultLimits() Limits {
 		IdleDeadline:  60 * time.Second, // browsers and proxies keep a connection for about a minute
 		LingerMax:     2 * time.Second,  // a round trip around the world, several times
 
-		ConnectionsMax: connectionsMax(), // from RLIMIT_NOFILE: a failed accept ends evio's loop (E4)
-		PerIPMax:       256,              // an office behind one address, not a botnet's node
-		RequestsMax:    -1,               // deadlines bound a connection; a count only costs handshakes
-		PipelinedMax:   16,               // one peer's batch must not be every other peer's latency
-		AheadBytesMax:  64 << 10,         // one read of the loop; more is held by the kernel, on the peer's account
-		UnsentBytesMax: 16 << 20,         // for a handler that writes on without waiting for Drained
+		ConnectionsMax:  connectionsMax(), // from RLIMIT_NOFILE: a failed accept ends evio's loop (E4)
+		PerIPMax:        256,              // an office behind one address, not a botnet's node
+		RequestsMax:     -1,               // deadlines bound a connection; a count only costs handshakes
+		PipelinedMax:    16,               // one peer's batch must not be every other peer's latency
+		AheadBytesMax:   64 << 10,         // one read of the loop; more is held by the kernel, on the peer's account
+		BodyBufferBytes: 64 << 10,         // forms and JSON; what is longer a handler may want to pass on, or to refuse
+		UnsentBytesMax:  16 << 20,         // for a handler that writes on without waiting for Drained
 	}
 }
 
@@ -69,7 +71,7 @@ func (m Limits) withDefaults() Limits {
 		{&m.BodyRateMin, &d.BodyRateMin}, {&m.WriteRateMin, &d.WriteRateMin},
 		{&m.ConnectionsMax, &d.ConnectionsMax}, {&m.PerIPMax, &d.PerIPMax},
 		{&m.RequestsMax, &d.RequestsMax}, {&m.PipelinedMax, &d.PipelinedMax},
-		{&m.AheadBytesMax, &d.AheadBytesMax}, {&m.UnsentBytesMax, &d.UnsentBytesMax},
+		{&m.AheadBytesMax, &d.AheadBytesMax}, {&m.BodyBufferBytes, &d.BodyBufferBytes}, {&m.UnsentBytesMax, &d.UnsentBytesMax},
 	} {
 		if *p.have == 0 {
 			*p.have = *p.want

@@ -63,15 +63,22 @@ func payload(id string, n int) []byte {
 	return p[:n]
 }
 
-// simulated answers /how/id/size with payload(id, size), in the way that how names.
+// simulated answers /how/id/size with payload(id, size) and the request's body, in the way that how names.
 func simulated(x exchange.Exchange) {
+	if strings.HasPrefix(x.Request().Path, "/panic/") {
+		panic("as the model wants")
+	}
+	whole(simulatedWhole).Serve(x)
+}
+
+func simulatedWhole(x exchange.Exchange, sent []byte) {
 	part := strings.Split(x.Request().Path, "/")
 	how, id := part[1], part[2]
 	size, err := strconv.Atoi(part[3])
 	if err != nil {
 		panic(err)
 	}
-	body := append(payload(id, size), x.Request().Body...)
+	body := append(payload(id, size), sent...)
 	later := func(job func()) { go x.Loop().Post(job) }
 	switch how {
 	case "now":
@@ -99,8 +106,6 @@ func simulated(x exchange.Exchange) {
 			later(step)
 		}
 		step()
-	case "panic":
-		panic("as the model wants")
 	}
 }
 

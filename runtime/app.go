@@ -155,7 +155,11 @@ func (a *app) call(v *vm, inv *invocation) (goja.Value, error) {
 	if h.sees == 0 {
 		return h.call(h.this)
 	}
-	inv.object = v.realm.NewRequest(inv.request, inv.params)
+	var receive func(job func(piece []byte, err error)) // made only if it is wanted
+	if inv.request.Partial {
+		receive = inv.receive
+	}
+	inv.object = v.realm.NewRequest(inv.request, inv.params, receive)
 	if h.sees < 3 {
 		return h.call(h.this, inv.object, v.env)
 	}

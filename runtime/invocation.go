@@ -102,6 +102,13 @@ func (inv *invocation) serve() {
 	inv.settle()
 }
 
+// receive gives job the next piece of the request's body. From any goroutine; so is job called.
+func (inv *invocation) receive(job func(piece []byte, err error)) {
+	if !inv.home.Post(func() { inv.x.Receive(job) }) { // the connection has ended
+		job(nil, exchange.ErrGone)
+	}
+}
+
 // drop ends an invocation that no VM has begun.
 func (inv *invocation) drop() {
 	inv.ended = true

@@ -52,6 +52,7 @@ type testExchange struct {
 	header  []exchange.Field
 	body    []byte
 	aborted bool
+	wanted  chan func([]byte, error) // what Receive was given
 	drained int
 }
 
@@ -60,6 +61,7 @@ func (x *testExchange) Loop() exchange.Loop                 { return x.loop }
 func (x *testExchange) Done() <-chan struct{}               { return x.gone }
 func (x *testExchange) Head(status int, h []exchange.Field) { x.status, x.header = status, h }
 func (x *testExchange) Write(p []byte) error                { x.body = append(x.body, p...); return nil }
+func (x *testExchange) Receive(job func([]byte, error))     { x.wanted <- job }
 func (x *testExchange) Drained(job func())                  { x.drained++; x.loop.Post(job) }
 func (x *testExchange) End()                                { close(x.ended) }
 func (x *testExchange) Abort()                              { x.aborted = true; close(x.ended) }
@@ -127,7 +129,7 @@ func (h *harness) begin(method, target, body string, header ...exchange.Field) *
 
 func (h *harness) unsent(method, target, body string, header ...exchange.Field) *testExchange {
 	path, query, _ := strings.Cut(target, "?")
-	x := &testExchange{loop: h.loop, gone: make(chan struct{}), ended: make(chan struct{}), request: &exchange.Request{
+	x := &testExchange{loop: h.loop, gone: make(chan struct{}), ended: make(chan struct{}), wanted: make(chan func([]byte, error), 1), request: &exchange.Request{
 		Method: method, Target: target, Path: path, Query: query, Host: "test", Minor: 1, Header: header,
 	}}
 	if body != "" {

@@ -26,6 +26,7 @@ func (x *benchExchange) Done() <-chan struct{}               { return nil }
 func (x *benchExchange) Head(status int, _ []exchange.Field) { x.status = status }
 func (x *benchExchange) Write([]byte) error                  { return nil }
 func (x *benchExchange) Drained(job func())                  { x.loop.Post(job) }
+func (x *benchExchange) Receive(func([]byte, error))         {}
 func (x *benchExchange) Abort()                              { x.End() }
 func (x *benchExchange) End()                                {}
 

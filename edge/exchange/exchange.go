@@ -45,6 +45,11 @@ type Exchange interface {
 	// Write appends p to the body. The connection keeps p until it is sent: the caller must not change it.
 	Write(p []byte) error
 
+	// Receive gives job the next piece of the request's body, on the loop, soon. The piece is the job's to keep. err is
+	// io.EOF when the body has ended, and ErrGone when the rest will never come: the peer has left, or has broken a rule
+	// and was told so. Pieces that nobody receives hold the peer up. One job waits at a time.
+	Receive(job func(piece []byte, err error))
+
 	// Drained runs job on the loop, soon, when the peer has taken what Write gave, or all but a little. Who writes
 	// more than fits in memory waits for it. The job is dropped when the peer has left, or when another is given.
 	Drained(job func())
@@ -84,8 +89,13 @@ type Request struct {
 	Minor  int    // HTTP/1.Minor
 	TLS    bool
 	Header []Field // in the order received, Host included
-	Body   []byte  // whole, decoded from chunks; nil when there is none
+	Body   []byte  // decoded from chunks; nil when there is none; whole unless Partial
+	Length int64   // of the whole body as announced; -1 if that was not
 	Remote netip.AddrPort
+
+	// Partial says that Body is what had come of the body when the handler was called, perhaps nothing: Exchange.Receive
+	// gives the rest.
+	Partial bool
 }
 
 // Get returns the value of the first field called name, compared without regard to ASCII case, or "".

@@ -106,7 +106,7 @@ func (p *Parser) sizeByte(b byte) (ready bool) {
 }
 
 func (p *Parser) checkSize() (ready bool) {
-	if free := p.Limits.BodyBytesMax - int64(len(p.body)); p.chunk.size > uint64(max(free, 0)) {
+	if free := p.Limits.BodyBytesMax - p.decoded; p.chunk.size > uint64(max(free, 0)) {
 		return p.refuse(413, "the body has more than %d bytes", p.Limits.BodyBytesMax)
 	}
 	return true

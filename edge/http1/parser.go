@@ -16,7 +16,8 @@ type Parser struct {
 	section fieldSection
 	framing framing
 	chunk   chunk
-	body    []byte
+	body    []byte // decoded and not yet given away
+	decoded int64  // bytes of the current body, given away or not
 
 	keepAlive    bool
 	wantContinue bool
@@ -73,7 +74,7 @@ func (p *Parser) Parse(buf []byte, req *exchange.Request) (n int, done bool, err
 			return n, false, p.refused
 		}
 		if done {
-			req.Body, p.body, p.state = p.body, nil, stateIdle
+			req.Body, p.body, p.decoded, p.state = p.body, nil, 0, stateIdle
 			return n, true, nil
 		}
 	}
@@ -130,7 +131,14 @@ func (p *Parser) KeepAlive() bool { return p.keepAlive && p.refused == nil }
 
 // BodyBytes is how much of the current body has arrived, decoded from chunks, for a minimum-rate rule. It is 0 once
 // the request is whole.
-func (p *Parser) BodyBytes() int64 { return int64(len(p.body)) }
+func (p *Parser) BodyBytes() int64 { return p.decoded }
+
+// Take gives away what has arrived of the current body since the last call, decoded from chunks, for those who do not
+// wait for the whole: the Body that Parse fills in at the end is then what is left.
+func (p *Parser) Take() (piece []byte) {
+	piece, p.body = p.body, nil
+	return piece
+}
 
 // skipEmptyLines takes empty lines before a request line, which old clients send after a body (RFC 9112 section 2.2).
 func (p *Parser) skipEmptyLines(buf []byte) (taken int, ready bool) {
@@ -167,9 +175,10 @@ func (p *Parser) endHead(buf []byte, req *exchange.Request) int {
 	if p.framing.host != 0 && req.Host == "" {
 		req.Host = req.Header[p.framing.host-1].Value
 	}
-	req.Body = nil
+	req.Body, req.Length = nil, p.framing.length
 	switch {
 	case p.framing.chunked:
+		req.Length = -1
 		p.state = stateChunks
 	case p.framing.length > 0:
 		p.state = stateSized

@@ -11,6 +11,7 @@ type body struct {
 	present bool
 	used    bool
 	data    []byte        // when stream is nil
+	arrival *arrival      // instead of data: not all of it is here, and no stream was made of it yet
 	stream  *goja.Object  // a ReadableStream: given by code, or made when code asked for .body
 	memory  *memoryStream // its Go half, when its bytes are in memory
 }
@@ -83,8 +84,16 @@ func (b *body) isUsed(r *Realm) bool {
 	return b.used || b.stream != nil && r.disturbed(b.stream)
 }
 
+// open makes a stream of a body that is still coming in, for whoever is about to read it.
+func (b *body) open(r *Realm) {
+	if b.arrival != nil {
+		b.stream, b.arrival = b.arrival.stream(r), nil
+	}
+}
+
 // consume claims the body for its one reader and returns a promise of what convert makes of all its bytes.
 func (b *body) consume(r *Realm, what string, convert func(data []byte) goja.Value) goja.Value {
+	b.open(r)
 	if b.isUsed(r) {
 		return r.rejected(r.TypeError("%s: the body has been read already; read a clone() instead", what))
 	}
@@ -113,6 +122,7 @@ func (b *body) consume(r *Realm, what string, convert func(data []byte) goja.Val
 
 // clone is a second body with the same bytes; a stream is teed.
 func (b *body) clone(r *Realm, what string) body {
+	b.open(r)
 	if b.isUsed(r) || b.stream != nil && r.locked(b.stream) {
 		panic(r.TypeError("%s: the body has been read already or is locked", what))
 	}
@@ -130,7 +140,7 @@ func (b *body) readable(r *Realm) goja.Value {
 	if !b.present {
 		return goja.Null()
 	}
-	if b.stream == nil {
+	if b.open(r); b.stream == nil {
 		b.stream, b.memory = r.readableOf(b.data)
 		b.memory.taken = b.used
 	}

@@ -102,7 +102,7 @@ func TestRequest_cookies(t *testing.T) {
 	})
 
 	r, h := newTestRealm(t)
-	o := r.NewRequest(&exchange.Request{Method: "GET", Header: []exchange.Field{{Name: "Cookie", Value: "a=1"}, {Name: "x", Value: "y"}, {Name: "cookie", Value: "b=\"2\""}}}, nil)
+	o := r.NewRequest(&exchange.Request{Method: "GET", Header: []exchange.Field{{Name: "Cookie", Value: "a=1"}, {Name: "x", Value: "y"}, {Name: "cookie", Value: "b=\"2\""}}}, nil, nil)
 	must(r.VM.Set("request", o))
 	if got, want := evalIn(t, r, h, `console.log(request); return [...request.cookies].join()`), `a,1,b,"2"`; got != want {
 		t.Errorf("got %s, want %s", got, want)

@@ -58,21 +58,20 @@ func (r *Realm) fetch(input, init goja.Value) goja.Value {
 	if !q.body.present {
 		return r.send(out, q.signal)
 	}
+	q.body.open(r)
 	if q.body.isUsed(r) {
 		panic(r.TypeError("fetch: the body of the request has been read already"))
+	}
+	if q.body.stream != nil && r.locked(q.body.stream) {
+		panic(r.TypeError("fetch: the body's stream is locked to a reader"))
 	}
 	q.body.take()
 	if data, ok := q.body.bytes(); ok {
 		out.body, out.hasBody = data, true
-		return r.send(out, q.signal)
+	} else {
+		out.stream = q.body.stream
 	}
-	p, resolve, reject := r.VM.NewPromise()
-	r.then(r.readAll(q.body.stream), func(v goja.Value) {
-		b, _ := r.bytes(v)
-		out.body, out.hasBody = append([]byte(nil), b...), true
-		must(resolve(r.promised(func() goja.Value { return r.send(out, q.signal) })))
-	}, func(reason goja.Value) { must(reject(reason)) })
-	return r.VM.ToValue(p)
+	return r.send(out, q.signal)
 }
 
 // call is a fetch on its way. Its fields belong to the VM's goroutine.
@@ -104,6 +103,9 @@ func (r *Realm) send(out *outgoing, signal *abortSignal) goja.Value {
 				must(reject(signal.reason))
 			}
 		})
+	}
+	if out.stream != nil {
+		out.upload = r.upload(ctx, out.stream)
 	}
 	go func() {
 		in, err := out.follow(ctx)

@@ -3,6 +3,7 @@ package web
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -79,7 +80,7 @@ func TestFetch_exchange(t *testing.T) {
 		{`return (await fetch(new Request('$/', {method: 'PATCH', body: new Uint8Array([65]), headers: {'x-own': '1', accept: 'a/b', 'user-agent': 'me'}}))).text()`, "PATCH /|Accept=a/b|User-Agent=me|X-Own=1|1|A"},
 		{`return (await fetch('$/', {method: 'POST', body: new URLSearchParams('a=1')})).text()`, "POST /|Content-Type=application/x-www-form-urlencoded;charset=UTF-8|Accept=*/*|User-Agent=fortuna|3|a=1"},
 		{`const s = new ReadableStream({start(c) { c.enqueue(new TextEncoder().encode('streamed')); c.close() }}); return (await fetch('$/', {method: 'POST', body: s, duplex: 'half'})).text()`,
-			"POST /|Accept=*/*|User-Agent=fortuna|8|streamed"},
+			"POST /|Accept=*/*|User-Agent=fortuna|-1|streamed"},
 		{`const r = await fetch('$/x#y'); return [r.status, r.ok, r.statusText, r.type, r.redirected, r.url.slice(-2), r.headers.get('x-a'), r.headers.getSetCookie()].join()`, "200,true,OK,basic,false,/x,1,a=1,b=2"},
 		{`const r = await fetch('$/'); r.headers.set('a', 'b')`, "throws TypeError: Headers.set: these headers are immutable..."},
 		{`const r = await fetch('$/?status=204'); return [r.status, r.body, (await r.text()) === ''].join()`, "204,,true"},
@@ -105,6 +106,55 @@ func TestFetch_exchange(t *testing.T) {
 		{`await fetch('blob:x')`, "throws TypeError: fetch: blob: URLs cannot be fetched..."},
 		{`await fetch('file:///etc/passwd')`, "throws TypeError: fetch: file: URLs cannot be fetched..."},
 		{`await fetch()`, "throws TypeError: fetch: 1 argument(s) required..."},
+	})
+}
+
+// A body that is a stream is read while it is sent, no faster than the server takes it.
+func TestFetch_streams(t *testing.T) {
+	received := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		switch q.URL.Path {
+		case "/first":
+			var b [5]byte
+			if _, err := io.ReadFull(q.Body, b[:]); err != nil {
+				t.Errorf("read: %v", err)
+			}
+			received <- struct{}{}
+			rest, err := io.ReadAll(q.Body)
+			fmt.Fprintf(w, "%s|%s|%v", b, rest, err)
+		case "/early":
+			w.Header().Set("Connection", "close")
+			w.WriteHeader(413)
+		case "/sum":
+			n, err := io.Copy(io.Discard, q.Body)
+			fmt.Fprint(w, n, err)
+		default:
+			http.Redirect(w, q, "/sum", 307)
+		}
+	}))
+	defer server.Close()
+	const stream = `const chunks = (n, size, pulled = () => {}) => new ReadableStream({pull(c) { pulled(); if (n-- > 0) c.enqueue(new Uint8Array(size).fill(65)); else c.close() }}, {highWaterMark: 0});`
+	r, h := fetchRealm(t, "private")
+	must(r.VM.Set("received", func(goja.FunctionCall) goja.Value {
+		return r.Await("received", func(context.Context) func() goja.Value {
+			<-received
+			return func() goja.Value { return goja.Undefined() }
+		})
+	}))
+	code := strings.ReplaceAll(`let c; const body = new ReadableStream({start(x) { c = x }}); c.enqueue(new TextEncoder().encode('first'));
+		const answer = fetch('$/first', {method: 'POST', body}); await received(); c.enqueue(new Uint8Array([33])); c.close(); return (await answer).text()`, "$", server.URL)
+	if got := evalIn(t, r, h, code); got != "first|!|<nil>" {
+		t.Errorf("got %s", got)
+	}
+	expectFetch(t, server, [][2]string{
+		{stream + `return (await fetch('$/sum', {method: 'POST', body: chunks(300, 65536)})).text()`, "19660800 <nil>"},
+		{stream + `return (await fetch('$/sum', {method: 'PUT', body: chunks(0, 0)})).text()`, "0 <nil>"},
+		{stream + `const b = chunks(2, 1); const r = new Request('$/sum', {method: 'POST', body: b}); return [await (await fetch(r)).text(), r.bodyUsed].join()`, "2 <nil>,true"},
+		{stream + `const b = chunks(1, 1); b.getReader(); await fetch('$/sum', {method: 'POST', body: b})`, "throws TypeError: Request: the ReadableStream is locked..."},
+		{stream + `await fetch('$/redirect', {method: 'POST', body: chunks(1, 1)})`, "throws TypeError: fetch: ..."},
+		{`return fetch('$/sum', {method: 'POST', body: new ReadableStream({pull() { throw new Error('no more') }}, {highWaterMark: 0})}).catch(e => e.message.replace(/.*:/, ''))`, " no more"},
+		{`return fetch('$/sum', {method: 'POST', body: new ReadableStream({pull(c) { c.enqueue('text') }}, {highWaterMark: 0})}).catch(e => e.message.replace(/.*stream of the body failed/, ''))`, ": TypeError: the body's stream: a chunk must be a Uint8Array, got a string..."},
+		{stream + `let n = 0; const r = await fetch('$/early', {method: 'POST', body: chunks(1e6, 65536, () => n++)}); return r.status + (n < 1000 ? ',held back' : ',' + n)`, "413,held back"},
 	})
 }
 

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dop251/goja"
+
 	"github.com/fortunadws/fortuna/edge/exchange"
 )
 
@@ -24,7 +26,9 @@ type outgoing struct {
 	header    []exchange.Field
 	body      []byte
 	hasBody   bool
-	redirect  string // "follow", "error" or "manual"
+	stream    *goja.Object // the body, when its bytes are not in memory; of the VM's goroutine
+	upload    *upload      // what reads it
+	redirect  string       // "follow", "error" or "manual"
 	redirects int
 	egress    *Egress
 	bodyMax   int64
@@ -87,8 +91,11 @@ func (o *outgoing) redirectTo(status int, location string) error {
 		return fmt.Errorf("%s redirects to a URL with a user name or password", o.url.withoutFragment())
 	}
 	if (status == 301 || status == 302) && o.method == "POST" || status == 303 && o.method != "GET" && o.method != "HEAD" {
-		o.method, o.body, o.hasBody = "GET", nil, false
+		o.method, o.body, o.hasBody, o.upload = "GET", nil, false, nil
 		o.drop("content-encoding", "content-language", "content-location", "content-type")
+	}
+	if o.upload != nil {
+		return fmt.Errorf("%s redirects, and the body was a stream, which cannot be sent again; read it to a string or an ArrayBuffer first", o.url.withoutFragment())
 	}
 	if to.origin() != o.url.origin() {
 		o.drop("authorization", "cookie", "proxy-authorization")
@@ -114,7 +121,9 @@ func (o *outgoing) exchange(ctx context.Context) (*http.Response, error) {
 			q.Header.Set(name, value)
 		}
 	}
-	if o.hasBody && len(o.body) > 0 {
+	if o.upload != nil {
+		q.ContentLength, q.Body = -1, o.upload
+	} else if o.hasBody && len(o.body) > 0 {
 		q.ContentLength = int64(len(o.body))
 		q.Body = io.NopCloser(bytes.NewReader(o.body))
 		q.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(o.body)), nil }

@@ -52,13 +52,20 @@ func (r *Realm) Thrown(err error) goja.Value {
 // the result on the VM's goroutine, where it may throw; its ctx ends with the invocation. what names the operation
 // in errors.
 func (r *Realm) Await(what string, work func(ctx context.Context) (finish func() goja.Value)) goja.Value {
+	return r.operation(what, func(ctx context.Context, settle func(finish func() goja.Value)) {
+		go func() { settle(work(ctx)) }()
+	})
+}
+
+// operation calls start, which begins something that calls settle once, from any goroutine, and returns a promise of the
+// outcome, as Await does.
+func (r *Realm) operation(what string, start func(ctx context.Context, settle func(finish func() goja.Value))) goja.Value {
 	t, err := r.host.Begin(what)
 	if err != nil {
 		return r.rejected(r.TypeError("%v", err))
 	}
 	p, resolve, reject := r.VM.NewPromise()
-	go func() {
-		finish := work(t.Context())
+	start(t.Context(), func(finish func() goja.Value) {
 		t.Settle(func() error {
 			var v goja.Value
 			if thrown := r.try(func() { v = finish() }); thrown != nil {
@@ -66,7 +73,7 @@ func (r *Realm) Await(what string, work func(ctx context.Context) (finish func()
 			}
 			return resolve(v)
 		})
-	}()
+	})
 	return r.VM.ToValue(p)
 }
 

@@ -30,12 +30,17 @@ var requestClass = expose("Request")
 func (q *request) content() *body      { return &q.body }
 func (q *request) contentType() string { v, _ := q.fields().get("content-type"); return v }
 
-// NewRequest is the Request object for an exchange; params are what its route captured.
-func (r *Realm) NewRequest(in *exchange.Request, params []router.Param) *goja.Object {
-	return r.make(requestClass, &request{
+// NewRequest is the Request object for an exchange; params are what its route captured. When in is partial, receive gives
+// job the next piece of its body, or the error io.EOF behind the last one, from any goroutine.
+func (r *Realm) NewRequest(in *exchange.Request, params []router.Param, receive func(job func(piece []byte, err error))) *goja.Object {
+	q := &request{
 		method: in.Method, in: in, params: params, redirect: "manual",
 		body: body{present: in.Body != nil, data: in.Body},
-	})
+	}
+	if in.Partial {
+		q.body = body{present: true, arrival: &arrival{first: in.Body, receive: receive}}
+	}
+	return r.make(requestClass, q)
 }
 
 // AbortRequest aborts the signal of a request that NewRequest made, if code has asked for it: its client has left, or its
@@ -217,6 +222,7 @@ func (r *Realm) newRequest(input, init goja.Value) *request {
 			q.header.append("content-type", contentType)
 		}
 	case v == nil && isRequest && from.body.present:
+		from.body.open(r)
 		if from.body.isUsed(r) {
 			panic(r.TypeError("Request: the body of the request given has been read already; pass request.clone()"))
 		}
