@@ -25,6 +25,7 @@ var probes = []probe{
 	{"dials", "a thousand connections at 256 file descriptors must not end the server", dials},
 	{"await2ms", "many clients on a handler that awaits 2 ms; server on every core", await},
 	{"sse", "1,000 clients of server-sent events, one event a second for a minute; server on every core", sse},
+	{"pipe", "1 GiB sent to a handler that answers with the body it gets; server on every core", pipe},
 	{"idle", "what waiting costs", idle},
 }
 
