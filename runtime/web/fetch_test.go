@@ -129,7 +129,7 @@ func TestFetch_streams(t *testing.T) {
 			n, err := io.Copy(io.Discard, q.Body)
 			fmt.Fprint(w, n, err)
 		default:
-			http.Redirect(w, q, "/sum", 307)
+			http.Redirect(w, q, "/sum", http.StatusTemporaryRedirect)
 		}
 	}))
 	defer server.Close()
