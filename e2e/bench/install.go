@@ -61,6 +61,11 @@ func (b *bench) install(ctx context.Context) (*toolbox, error) {
 			needs = append(needs, p.needs...)
 		}
 	}
+	for _, p := range b.probes {
+		for _, name := range p.beside {
+			needs = append(needs, peerOf(name).needs...)
+		}
+	}
 	slices.Sort(needs)
 	needs = slices.Compact(needs)
 	if slices.ContainsFunc(needs, func(name string) bool { return npmPrograms[name] != "" }) {

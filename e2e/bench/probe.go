@@ -17,16 +17,18 @@ type probe struct {
 	name    string
 	about   string
 	measure func(context.Context, *bench) ([]figure, error)
+	beside  []string // peers that it measures too
 }
 
 var probes = []probe{
-	{"isolation", "an endless loop on one route must not slow another; server on every core; 4 and 16 connections that pause 5 ms, and 64 that do not", isolation},
-	{"slowreader", "a reader that stalls in 32 MiB and sends one more byte must not cost CPU", slowReader},
-	{"dials", "a thousand connections at 256 file descriptors must not end the server", dials},
-	{"await2ms", "many clients on a handler that awaits 2 ms; server on every core", await},
-	{"sse", "1,000 clients of server-sent events, one event a second for a minute; server on every core", sse},
-	{"pipe", "1 GiB sent to a handler that answers with the body it gets; server on every core", pipe},
-	{"idle", "what waiting costs", idle},
+	{"isolation", "an endless loop on one route must not slow another; server on every core; 4 and 16 connections that pause 5 ms, and 64 that do not", isolation, nil},
+	{"slowreader", "a reader that stalls in 32 MiB and sends one more byte must not cost CPU", slowReader, nil},
+	{"dials", "a thousand connections at 256 file descriptors must not end the server", dials, nil},
+	{"await2ms", "many clients on a handler that awaits 2 ms; server on every core", await, nil},
+	{"sse", "1,000 clients of server-sent events, one event a second for a minute; server on every core", sse, nil},
+	{"pipe", "1 GiB sent to a handler that answers with the body it gets; server on every core", pipe, nil},
+	{"held", "10,000 connections that have had an answer and are idle; nginx and node beside", held, []string{"nginx", "node"}},
+	{"idle", "what waiting costs", idle, nil},
 }
 
 func probeNames() []string {
@@ -88,10 +90,11 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'f', 2, 64)
 }
 
+// peerOf is the peer of that name.
+func peerOf(name string) peer { return peers[slices.Index(peerNames(), name)] }
+
 // fortunaPeer is fortuna as a peer.
-func fortunaPeer() peer {
-	return peers[slices.IndexFunc(peers, func(p peer) bool { return p.name == "fortuna" })]
-}
+func fortunaPeer() peer { return peerOf("fortuna") }
 
 // startProbe starts fortuna with an app of apps that needs no bundling, on cpu, or on all when that is empty.
 func (b *bench) startProbe(ctx context.Context, name, source, cpu string, before ...string) (*server, error) {
