@@ -246,7 +246,9 @@ func (inv *invocation) end() {
 		return
 	}
 	inv.ended = true
-	inv.route.ended(inv.stopped)
+	if !inv.stopped {
+		inv.route.endedWell()
+	}
 	if inv.cancel != nil {
 		inv.cancel()
 	}

@@ -43,11 +43,15 @@ type route struct {
 	next    atomic.Int64 // paced: where on the process clock the next invocation may begin
 }
 
-// ended learns from an invocation that has ended, stopped by the watchdog or not.
-func (r *route) ended(stopped bool) {
-	if stopped {
-		r.stops.Add(1)
-	} else if r.stops.Load() > 0 {
+// stopped learns from an invocation that the watchdog has stopped.
+func (r *route) stopped() {
+	r.stops.Add(1)
+	r.demote()
+}
+
+// endedWell learns from one that it has not.
+func (r *route) endedWell() {
+	if r.stops.Load() > 0 {
 		r.stops.Store(0)
 	}
 }

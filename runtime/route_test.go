@@ -84,14 +84,14 @@ func TestRoute_paced(t *testing.T) {
 		if d := r.pace(budget); d != 0 {
 			t.Fatalf("paced by %v too early", d)
 		}
-		r.ended(true)
+		r.stopped()
 	}
 	for i, want := range []time.Duration{0, pacedBudgets * budget, 2 * pacedBudgets * budget} {
 		if d := r.pace(budget); d > want || d < want-time.Minute {
 			t.Errorf("request %d after %d stops: paced by %v, want %v", i, stopsMax, d, want)
 		}
 	}
-	r.ended(false)
+	r.endedWell()
 	if d := r.pace(budget); d != 0 {
 		t.Errorf("paced by %v after one that ended well", d)
 	}

@@ -147,8 +147,10 @@ func (v *vm) turn(inv *invocation, f func() error) *Failure {
 		v.js.ClearInterrupt()
 		v.retired = true
 		if inv != nil {
-			inv.stopped = true
-			inv.route.demote()
+			if !inv.stopped {
+				inv.stopped = true
+				inv.route.stopped()
+			}
 			inv.waits = 0 // nothing it may wait for has any budget left to go on with
 		}
 	}
