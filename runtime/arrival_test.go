@@ -3,6 +3,7 @@ package runtime
 import (
 	"bytes"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -73,14 +74,21 @@ func TestArrival(t *testing.T) {
 
 // What is not read is not asked for: this is what holds a client up.
 func TestArrival_backpressure(t *testing.T) {
-	h := start(t, Config{}, `
-		let go: any
-		export default { routes: {
-			'/read': async (q: any) => { const r = q.body.getReader(); await r.read(); await new Promise(f => go = f); let n = 0; for (;;) { const { done, value } = await r.read(); if (done) return new Response(String(n)); n += value.length } },
-			'/go': () => { go(); return new Response() },
-		} }`)
-	x := h.partial("/read", "first")
-	for h.get("/go") != "" { // until the handler waits
+	h := start(t, Config{}, `export default { async fetch(q: any) {
+		const r = q.body.getReader(); await r.read(); console.log('read'); await new Promise(f => setTimeout(f, 50));
+		console.log('waited'); let n = 0; for (;;) { const { done, value } = await r.read(); if (done) return new Response(String(n)); n += value.length }
+	} }`)
+	x := h.partial("/", "first")
+	said := func() int {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return len(h.lines)
+	}
+	for said() < 2 {
+		if n := len(x.wanted); said() == 1 && n > 0 {
+			t.Fatal("the body was asked for while nobody read it")
+		}
+		runtime.Gosched()
 	}
 	big := string(bytes.Repeat([]byte("x"), 1<<20))
 	x.arrives(big, nil)
