@@ -11,7 +11,6 @@ var elsewhere = map[string]string{
 	"HTMLRewriter":  "there is no HTMLRewriter here: use a package that rewrites HTML",
 	"WebSocketPair": "there are no WebSockets here yet",
 	"WebSocket":     "there are no WebSockets here yet",
-	"URLPattern":    "there is no URLPattern here yet: use declarative routes, or a router from npm",
 	"WebAssembly":   "there is no WebAssembly here",
 	"Deno":          "this is not Deno: export default { fetch(request, env, ctx) { ... } }",
 	"Bun":           "this is not Bun: export default { fetch(request, env, ctx) { ... } }",
