@@ -32,7 +32,8 @@ var layers = []struct {
 	{"runtime/bundle", nil, "a bundle is made the same way wherever it will run"},
 	{"runtime/router", nil, "the router finds values; what they are is not its business"},
 	{"runtime/cookie", nil, "a cookie is text: who sends it and who reads it is not its business"},
-	{"runtime/web", []string{"runtime/web/...", "runtime/cookie", "runtime/router", "edge/exchange"}, "the web platform reaches its VM through web.Host only"},
+	{"runtime/urlpattern", []string{"runtime/bundle"}, "patterns are matched without a VM; what \\p{...} means is written once, for the bundler"},
+	{"runtime/web", []string{"runtime/web/...", "runtime/cookie", "runtime/router", "runtime/urlpattern", "edge/exchange"}, "the web platform reaches its VM through web.Host only"},
 	{"kv", []string{"kv/..."}, "state knows nothing of who asks for it"},
 	{"templates", nil, "templates are files"},
 }
