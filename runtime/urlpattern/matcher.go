@@ -13,7 +13,7 @@ import (
 // Bounds on what compiling and matching one component may cost. It is native code, which no interrupt of a VM stops, so beyond them
 // it is an error and never "no match".
 const (
-	matchTimeout = 250 * time.Millisecond // of a regular expression of the author, which may backtrack without end
+	matchTimeout = 250 * time.Millisecond // of regular expressions of the author, which may backtrack without end, in all components
 	matchWorkMax = 16 << 20               // bytes of the pattern times bytes of the input, where the time is their product
 	sourceMax    = 256 << 10              // bytes of a regular expression once its character classes are written out
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Component is one of the eight parts of a URL that a pattern describes, in the order of the standard.
@@ -227,7 +228,11 @@ func (p *Pattern) MatchInit(init Init) (*[Components]Match, error) {
 
 func (p *Pattern) match(parts *[Components]string) (*[Components]Match, error) {
 	var found [Components][]int
+	began := time.Now()
 	for i, c := range p.components {
+		if _, slow := c.matcher.(backtracking); slow && time.Since(began) > matchTimeout {
+			return nil, fmt.Errorf("the %s pattern %.200q: %w: those before it have used up the time", Component(i), c.pattern, ErrLimit)
+		}
 		var err error
 		if found[i], err = c.matcher.find(parts[i]); err != nil {
 			return nil, fmt.Errorf("the %s pattern %.200q: %w", Component(i), c.pattern, err)
