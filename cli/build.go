@@ -160,17 +160,14 @@ func unserved(d runtime.Deployed) (warnings []string) {
 
 // measureStartUp starts b a few times, each in a new VM, and says what was found, with the median of the times.
 func measureStartUp(p *project, b *bundle.Bundle) (deployed runtime.Deployed, err error) {
-	limits, _, err := p.config.limits()
+	c, err := p.runtime(1)
 	if err != nil {
 		return deployed, err
 	}
-	egress, err := p.config.egress()
-	if err != nil {
-		return deployed, err
-	}
+	c.Workers = 1
 	var times []time.Duration
 	for range startUpRuns {
-		code := runtime.New(runtime.Config{Limits: limits, Vars: p.config.Vars, Egress: egress, Loops: 1, Workers: 1})
+		code := runtime.New(c)
 		deployed, err = code.Deploy(b)
 		if err := errors.Join(err, code.Close(context.Background())); err != nil {
 			return deployed, err

@@ -15,7 +15,7 @@ import (
 
 // commands are the verbs, in the order help shows them.
 func commands() []*cli.Command {
-	return []*cli.Command{initCommand(), devCommand(), buildCommand(), versionCommand(), completionCommand()}
+	return []*cli.Command{initCommand(), devCommand(), buildCommand(), serveCommand(), versionCommand(), completionCommand()}
 }
 
 // run does what p.args ask for.
@@ -192,6 +192,7 @@ const appHelp = `fortuna: {{.Usage}}
   fortuna dev                       serve it on http://127.0.0.1:8787, reload on save
   fortuna dev app.ts                serve one file, without a project
   fortuna build                     one file with everything in it
+  fortuna serve                     serve it for others, until SIGTERM
 
 Commands:{{range .VisibleCommands}}
   {{printf "%-12s" .Name}}{{.Usage}}{{end}}

@@ -26,7 +26,7 @@ func runIn(dir, stdin string, asks bool, args ...string) outcome {
 		stdin:  strings.NewReader(stdin),
 		asks:   asks,
 		term:   &term{out: stream{w: &out}, err: stream{w: &err}},
-		signals: func() <-chan os.Signal {
+		signals: func(...os.Signal) <-chan os.Signal {
 			return nil
 		},
 	})

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fortunadws/fortuna/runtime/web"
 )
@@ -29,6 +30,10 @@ type config struct {
 		Host string
 		Open bool
 	}
+	Server struct {
+		Listen string        // address; empty when it is not set
+		Grace  time.Duration // for what is in flight at the end; 0 when it is not set
+	}
 	CompatibilityDate string // accepted, so that a Workers project moves over unchanged; nothing depends on it
 	Vars              map[string]any
 	Limits            []value           // checked where the limits are known
@@ -48,8 +53,14 @@ var configKeys = map[string]func(c *config, v value) error{
 		c.Dev.Port = &port
 		return err
 	},
-	"dev.host":     func(c *config, v value) (err error) { c.Dev.Host, err = v.text(); return },
-	"dev.open":     func(c *config, v value) (err error) { c.Dev.Open, err = v.truth(); return },
+	"dev.host":      func(c *config, v value) (err error) { c.Dev.Host, err = v.text(); return },
+	"dev.open":      func(c *config, v value) (err error) { c.Dev.Open, err = v.truth(); return },
+	"server.listen": func(c *config, v value) (err error) { c.Server.Listen, err = v.text(); return },
+	"server.grace_ms": func(c *config, v value) error {
+		n, err := v.integer(1, 3_600_000)
+		c.Server.Grace = time.Duration(n) * time.Millisecond
+		return err
+	},
 	"build.minify": func(c *config, v value) (err error) { c.Minify, err = v.truth(); return },
 	"egress.allow": func(c *config, v value) (err error) {
 		c.Egress, err = v.texts()

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -19,24 +20,20 @@ func devCommand() *cli.Command {
 		Description: "Serves the project in the directory (the present one by default), or a single .js or .ts file.\n" +
 			"Errors are shown in the terminal and in the browser, where they are in the source. When a save breaks\n" +
 			"the code, the last version that worked goes on serving.",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Value: 8787, Usage: "`port` to listen on; 0 takes a free one"},
 			&cli.StringFlag{Name: "host", Value: "127.0.0.1", Usage: "`address` to listen on; 0.0.0.0 lets the network in"},
 			&cli.BoolFlag{Name: "open", Usage: "open a browser when ready"},
-			&cli.StringSliceFlag{Name: "var", Usage: "`KEY=VALUE` that handlers find in env; may be repeated"},
-			&cli.StringFlag{Name: "env-file", Usage: "`file` of KEY=VALUE lines for env"},
-			envFlag(),
 			&cli.StringFlag{Name: "log-level", Value: "debug", Usage: "least severe `level` shown: " + list(levels)},
-			&cli.StringFlag{Name: "ready-file", Usage: "`file` that gets the address when requests can be sent"},
-		},
+			readyFileFlag(),
+		}, sourceFlags()...),
 		Action: func(c *cli.Context) error {
-			path, err := word(c)
+			from, err := sourceOf(c)
 			if err != nil {
 				return err
 			}
 			o := devOptions{
-				path: path, env: c.String("env"), vars: c.StringSlice("var"), envFile: c.String("env-file"),
-				readyFile: c.String("ready-file"), level: slices.Index(levels, c.String("log-level")), open: c.Bool("open"),
+				source: from, readyFile: c.String("ready-file"), level: slices.Index(levels, c.String("log-level")), open: c.Bool("open"),
 			}
 			if c.IsSet("port") {
 				o.port = new(int)
@@ -56,18 +53,20 @@ func devCommand() *cli.Command {
 	}
 }
 
-// envFlag chooses an environment; dev and build have it.
+// readyFileFlag is for scripts that wait until a server can be asked.
+func readyFileFlag() cli.Flag {
+	return &cli.StringFlag{Name: "ready-file", Usage: "`file` that gets the address when requests can be sent"}
+}
+
+// envFlag chooses an environment.
 func envFlag() cli.Flag {
 	return &cli.StringFlag{Name: "env", Aliases: []string{"e"}, Usage: "`name` of a table [env.name] in fortuna.toml that applies"}
 }
 
 type devOptions struct {
-	path      string // "" is the working directory
-	env       string
+	source
 	port      *int   // nil: what fortuna.toml says
 	host      string // "": what fortuna.toml says
-	vars      []string
-	envFile   string
 	readyFile string
 	level     int // index in levels
 	open      bool
@@ -78,7 +77,7 @@ const drainDeadline = 1500 * time.Millisecond
 
 // dev serves o.path until a signal.
 func dev(p *process, o devOptions) error {
-	signals := p.signals()
+	signals := p.signals(os.Interrupt, syscall.SIGTERM)
 	p.term.backlog = newBacklog() // before there is another goroutine that prints
 	ready, err := openReadyFile(p.dir, o.readyFile)
 	if err != nil {
@@ -102,7 +101,8 @@ func dev(p *process, o devOptions) error {
 	case err := <-ended:
 		return errors.Join(err, server.Close())
 	case sig := <-signals:
-		w.drain(server, signals)
+		code, _ := w.front.now()
+		drain(server, code, drainDeadline, signals)
 		if sig == syscall.SIGTERM {
 			return nil
 		}

@@ -62,7 +62,7 @@ func (w *workshop) listen() (*edge.Server, error) {
 	if w.door, err = w.newDoor(); err != nil {
 		return nil, err
 	}
-	t, host, port := w.process.term, w.door.host, w.door.port
+	t := w.process.term
 	var access func(edge.Record)
 	if w.options.level <= slices.Index(levels, "info") {
 		access = func(r edge.Record) {
@@ -72,28 +72,39 @@ func (w *workshop) listen() (*edge.Server, error) {
 		}
 	}
 	server, err := edge.Listen(edge.Config{
-		Addr:    net.JoinHostPort(host, strconv.Itoa(port)),
+		Addr:    net.JoinHostPort(w.door.host, strconv.Itoa(w.door.port)),
 		Loops:   w.loops,
 		Handler: w.front,
 		Limits:  w.door.limits,
 		Access:  access,
 		Log:     slog.New(slog.NewTextHandler(streamWriter{t, t.err}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		what := fmt.Sprintf("port %d is in use", port)
-		if holder := portHolder(port); holder != "" {
-			what += " by " + holder
-		}
-		return nil, refused(w.command("--port", strconv.Itoa(freePort(host, port))), "%s", what)
-	case errors.Is(err, syscall.EACCES):
-		return nil, refused(w.command("--port", strconv.Itoa(devPort)), "port %d is reserved: only root may listen on it", port)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, refused(w.command("--host", devHost), "%q is not an address of this machine", host)
-	case err != nil:
-		return nil, refused("", "%v", err)
+	if err != nil {
+		return nil, w.door.closed(err, func(host string, port int) string {
+			if host != w.door.host {
+				return w.command("--host", host)
+			}
+			return w.command("--port", strconv.Itoa(port))
+		})
 	}
 	return server, nil
+}
+
+// closed explains why nobody can listen at the door. command is what to type to listen elsewhere.
+func (d door) closed(err error, command func(host string, port int) string) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		what := fmt.Sprintf("port %d is in use", d.port)
+		if holder := portHolder(d.port); holder != "" {
+			what += " by " + holder
+		}
+		return refused(command(d.host, freePort(d.host, d.port)), "%s", what)
+	case errors.Is(err, syscall.EACCES):
+		return refused(command(d.host, devPort), "port %d is reserved: only root may listen on it", d.port)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return refused(command(devHost, d.port), "%q is not an address of this machine", d.host)
+	}
+	return refused("", "%v", err)
 }
 
 // command is this dev command with other flags.

@@ -18,7 +18,7 @@ type process struct {
 	stdin   io.Reader
 	asks    bool // a person sits at stdin and stderr, so questions may be put
 	term    *term
-	signals func() <-chan os.Signal // from now on SIGINT and SIGTERM come here instead of ending the process
+	signals func(list ...os.Signal) <-chan os.Signal // from now on they come here instead of ending the process
 }
 
 // Main runs the command line of this process and returns its exit code.
@@ -36,12 +36,12 @@ func Main() int {
 		stdin:  os.Stdin,
 		asks:   isTerminal(os.Stdin) && isTerminal(os.Stderr) && os.Getenv("CI") == "",
 		term: &term{
-			out: stream{w: os.Stdout, colour: colour && isTerminal(os.Stdout)},
-			err: stream{w: os.Stderr, colour: colour && isTerminal(os.Stderr)},
+			out: streamTo(os.Stdout, colour),
+			err: streamTo(os.Stderr, colour),
 		},
-		signals: func() <-chan os.Signal {
+		signals: func(list ...os.Signal) <-chan os.Signal {
 			c := make(chan os.Signal, 2)
-			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+			signal.Notify(c, list...)
 			return c
 		},
 	}))
@@ -50,6 +50,11 @@ func Main() int {
 // coloured reports whether the environment lets terminals have colours.
 func coloured(getenv func(string) string) bool {
 	return getenv("NO_COLOR") == "" && getenv("CI") == "" && getenv("TERM") != "dumb"
+}
+
+func streamTo(f *os.File, colour bool) stream {
+	terminal := isTerminal(f)
+	return stream{w: f, terminal: terminal, colour: colour && terminal}
 }
 
 func isTerminal(f *os.File) bool { return terminal.IsTerminal(int(f.Fd())) }

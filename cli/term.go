@@ -23,8 +23,9 @@ type term struct {
 
 // stream is one of the two, and whether it understands colours.
 type stream struct {
-	w      io.Writer
-	colour bool
+	w        io.Writer
+	terminal bool
+	colour   bool
 }
 
 // style is an SGR parameter list.

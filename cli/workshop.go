@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/fortunadws/fortuna/edge"
 	"github.com/fortunadws/fortuna/runtime"
 	"github.com/fortunadws/fortuna/runtime/bundle"
 )
@@ -55,15 +52,11 @@ func (w *workshop) open() error {
 
 // configure reads the project and makes a builder and a runtime for it. With an error nothing changes.
 func (w *workshop) configure() error {
-	p, err := openProject(w.process.dir, w.options.path, w.options.env)
+	p, vars, err := w.options.source.open(w.process.dir)
 	if err != nil {
 		return err
 	}
-	vars, err := w.variables(p)
-	if err != nil {
-		return err
-	}
-	code, err := w.newRuntime(p, vars)
+	code, err := w.newRuntime(p)
 	if err != nil {
 		return err
 	}
@@ -81,61 +74,20 @@ func (w *workshop) configure() error {
 	return nil
 }
 
-// variables are what env holds, by name: --var wins over --env-file, and that over fortuna.toml, whose Vars then hold
-// all of them.
-func (w *workshop) variables(p *project) ([]variable, error) {
-	byName := map[string]variable{}
-	for name := range p.config.Vars {
-		byName[name] = variable{name: name, source: configFile}
-	}
-	var given []variable
-	if file := w.options.envFile; file != "" {
-		read, err := readVars(absolute(w.process.dir, file), file)
-		if err != nil {
-			return nil, err
-		}
-		given = read
-	}
-	for _, line := range w.options.vars {
-		v, err := parseVar("--var", line)
-		if err != nil {
-			return nil, err
-		}
-		given = append(given, v)
-	}
-	for _, v := range given {
-		if v.name == prototypeName {
-			return nil, refused("choose another name", "%s: %s", v.source, prototypeRefusal)
-		}
-		byName[v.name] = v
-		p.config.Vars[v.name] = v.value
-	}
-	return slices.SortedFunc(maps.Values(byName), func(a, b variable) int { return strings.Compare(a.name, b.name) }), nil
-}
-
-func (w *workshop) newRuntime(p *project, vars []variable) (*runtime.Runtime, error) {
-	limits, _, err := p.config.limits()
-	if err != nil {
-		return nil, err
-	}
-	egress, err := p.config.egress()
+func (w *workshop) newRuntime(p *project) (*runtime.Runtime, error) {
+	c, err := p.runtime(w.loops)
 	if err != nil {
 		return nil, err
 	}
 	t, level := w.process.term, w.options.level
-	return runtime.New(runtime.Config{
-		Limits: limits,
-		Vars:   p.config.Vars,
-		Egress: egress,
-		Loops:  w.loops,
-		Console: func(l runtime.Line) {
-			if levelOf(l.Level) >= level {
-				t.console(l)
-			}
-		},
-		Failed: func(f *runtime.Failure) { t.fault(runFault(f)) },
-		Page:   w.front.page,
-	}), nil
+	c.Console = func(l runtime.Line) {
+		if levelOf(l.Level) >= level {
+			t.console(l)
+		}
+	}
+	c.Failed = func(f *runtime.Failure) { t.fault(runFault(f)) }
+	c.Page = w.front.page
+	return runtime.New(c), nil
 }
 
 // change is what a save leads to.
@@ -281,26 +233,6 @@ func (w *workshop) greet() {
 	}
 	_ = table.Flush() // into memory
 	t.note("%s", strings.TrimRight(b.String(), "\n"))
-}
-
-// drain finishes what is in flight, until the deadline or another signal.
-func (w *workshop) drain(server *edge.Server, signals <-chan os.Signal) {
-	ctx, cancel := context.WithTimeout(context.Background(), drainDeadline)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		// What is left at the deadline is cut; that it was is no failure of the command.
-		_ = server.Drain(ctx)
-		if code, _ := w.front.now(); code != nil {
-			_ = code.Close(ctx) // before the loops end: what was given to waitUntil runs on them
-		}
-		_ = server.Close()
-	}()
-	select {
-	case <-done:
-	case <-signals:
-	}
-	cancel()
 }
 
 // close frees what open took.

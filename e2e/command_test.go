@@ -22,7 +22,7 @@ import (
 // patience bounds every wait of a script; nothing that works needs nearly as long.
 const patience = 30 * time.Second
 
-// devProcess is the fortuna dev of a script.
+// devProcess is the fortuna dev, or serve, of a script.
 type devProcess struct {
 	cmd   *exec.Cmd
 	log   *transcript
@@ -70,9 +70,17 @@ func (l *transcript) String() string {
 }
 
 func dev(ts *testscript.TestScript, neg bool, args []string) {
+	background(ts, neg, append([]string{"dev", "--port", "0"}, args...))
+}
+
+func serve(ts *testscript.TestScript, neg bool, args []string) {
+	background(ts, neg, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...))
+}
+
+func background(ts *testscript.TestScript, neg bool, args []string) {
 	d := theDev(ts)
 	if neg || d.cmd != nil {
-		ts.Fatalf("usage: dev [flags], once")
+		ts.Fatalf("usage: %s [flags], once", args[0])
 	}
 	ready := ts.MkAbs(".ready")
 	ts.Check(os.RemoveAll(ready))
@@ -80,7 +88,7 @@ func dev(ts *testscript.TestScript, neg bool, args []string) {
 	path, err := exec.LookPath("fortuna")
 	ts.Check(err)
 	d.log = &transcript{grew: make(chan struct{}, 1)}
-	d.cmd = exec.Command(path, append([]string{"dev", "--port", "0", "--ready-file", ready}, args...)...)
+	d.cmd = exec.Command(path, append(args, "--ready-file", ready)...)
 	d.cmd.Dir = ts.MkAbs(".")
 	d.cmd.Env = append(os.Environ(), "NO_COLOR=1")
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
@@ -91,7 +99,7 @@ func dev(ts *testscript.TestScript, neg bool, args []string) {
 		close(d.ended)
 	}()
 	ts.Defer(func() {
-		ts.Logf("[dev]\n%s", d.log)
+		ts.Logf("[%s]\n%s", args[0], d.log)
 		select {
 		case <-d.ended:
 		default:
@@ -103,7 +111,7 @@ func dev(ts *testscript.TestScript, neg bool, args []string) {
 	wait(ts, "the ready file", func() bool {
 		select {
 		case <-d.ended:
-			ts.Fatalf("dev has ended: %v\n%s", d.cmd.ProcessState, d.log)
+			ts.Fatalf("%s has ended: %v\n%s", args[0], d.cmd.ProcessState, d.log)
 		default:
 		}
 		data, err := os.ReadFile(ready)
@@ -221,9 +229,9 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func signal(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM}
+	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
 	if neg || len(args) != 1 || signals[args[0]] == nil {
-		ts.Fatalf("usage: signal INT or TERM")
+		ts.Fatalf("usage: signal INT, TERM or HUP")
 	}
 	ts.Check(theDev(ts).cmd.Process.Signal(signals[args[0]]))
 }

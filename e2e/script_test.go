@@ -20,12 +20,13 @@ func TestMain(m *testing.M) {
 // TestScript runs testdata/script/<command>_<what>.txtar. Besides testscript's commands a script has
 //
 //	dev [flags]               fortuna dev in the background on a free port; sets $ADDR, the address without http://
+//	serve [flags]             the same with fortuna serve
 //	said REGEXP               waits until the dev in the background has printed that, since the last said that matched
 //	http METHOD PATH [-h 'Name: value']... [-d body]
 //	                          prints status, content type and body; ! http expects that nobody answers
 //	eventually METHOD PATH REGEXP [-h ...]
 //	                          asks until status, content type and body match
-//	signal NAME               sends INT or TERM to dev
+//	signal NAME               sends INT, TERM or HUP to dev
 //	ended CODE                waits for dev to end and checks its exit code
 //	write FILE TEXT           writes a file, \n for a new line
 func TestScript(t *testing.T) {
@@ -52,6 +53,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"dev":        dev,
+			"serve":      serve,
 			"said":       said,
 			"http":       request,
 			"eventually": eventually,

@@ -1,0 +1,33 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/fortunadws/fortuna/edge"
+	"github.com/fortunadws/fortuna/runtime"
+)
+
+// drain lets what is in flight finish, until grace is over or another signal comes, and closes the server. code may be
+// nil. It reports whether all of it has finished.
+func drain(server *edge.Server, code *runtime.Runtime, grace time.Duration, signals <-chan os.Signal) (finished bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	done := make(chan bool, 1)
+	go func() {
+		err := server.Drain(ctx)
+		if code != nil {
+			if left := code.Close(ctx); err == nil { // before the loops end: what was given to waitUntil runs on them
+				err = left
+			}
+		}
+		_ = server.Close() // what is left is cut, and the process ends
+		done <- err == nil
+	}()
+	select {
+	case finished = <-done:
+	case <-signals:
+	}
+	return finished
+}

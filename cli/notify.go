@@ -1,0 +1,26 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+)
+
+// notify tells the service manager about the state, if there is one that asks (sd_notify of systemd).
+func notify(getenv func(string) string, state string) error {
+	socket := getenv("NOTIFY_SOCKET")
+	if socket == "" {
+		return nil
+	}
+	if !strings.HasPrefix(socket, "@") && !filepath.IsAbs(socket) {
+		return fmt.Errorf("NOTIFY_SOCKET must be an absolute path or begin with @, got %q", socket)
+	}
+	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		return fmt.Errorf("tell the service manager: %w", err)
+	}
+	_, err = c.Write([]byte(state))
+	return errors.Join(err, c.Close())
+}

@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestNotify(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	if err := notify(func(name string) string { return map[string]string{"NOTIFY_SOCKET": path}[name] }, "READY=1"); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 100)
+	if n, err := manager.Read(got); err != nil || string(got[:n]) != "READY=1" {
+		t.Errorf("the manager got %q, %v", got[:n], err)
+	}
+	if err := notify(func(string) string { return "" }, "READY=1"); err != nil {
+		t.Errorf("without a manager: %v", err)
+	}
+	for value, want := range map[string]string{"relative": "must be an absolute path", filepath.Join(t.TempDir(), "nobody"): "tell the service manager"} {
+		if err := notify(func(string) string { return value }, "READY=1"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", value, err)
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/fortunadws/fortuna/runtime"
+)
+
+// source is which app to serve, and what the command line puts into its env.
+type source struct {
+	path    string // "" is the working directory
+	env     string // the environment of fortuna.toml that applies, or ""
+	vars    []string
+	envFile string
+}
+
+// sourceFlags are the flags that sourceOf reads.
+func sourceFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "var", Usage: "`KEY=VALUE` that handlers find in env; may be repeated"},
+		&cli.StringFlag{Name: "env-file", Usage: "`file` of KEY=VALUE lines for env"},
+		envFlag(),
+	}
+}
+
+func sourceOf(c *cli.Context) (source, error) {
+	path, err := word(c)
+	return source{path: path, env: c.String("env"), vars: c.StringSlice("var"), envFile: c.String("env-file")}, err
+}
+
+// open reads the project and its variables, as seen from dir.
+func (s source) open(dir string) (*project, []variable, error) {
+	p, err := openProject(dir, s.path, s.env)
+	if err != nil {
+		return nil, nil, err
+	}
+	vars, err := s.variables(dir, p)
+	return p, vars, err
+}
+
+// variables are what env holds, by name: --var wins over --env-file, and that over fortuna.toml, whose Vars then hold
+// all of them.
+func (s source) variables(dir string, p *project) ([]variable, error) {
+	byName := map[string]variable{}
+	for name := range p.config.Vars {
+		byName[name] = variable{name: name, source: configFile}
+	}
+	var given []variable
+	if s.envFile != "" {
+		read, err := readVars(absolute(dir, s.envFile), s.envFile)
+		if err != nil {
+			return nil, err
+		}
+		given = read
+	}
+	for _, line := range s.vars {
+		v, err := parseVar("--var", line)
+		if err != nil {
+			return nil, err
+		}
+		given = append(given, v)
+	}
+	for _, v := range given {
+		if v.name == prototypeName {
+			return nil, refused("choose another name", "%s: %s", v.source, prototypeRefusal)
+		}
+		byName[v.name] = v
+		p.config.Vars[v.name] = v.value
+	}
+	return slices.SortedFunc(maps.Values(byName), func(a, b variable) int { return strings.Compare(a.name, b.name) }), nil
+}
+
+// runtime is the configuration of a runtime for the project, without what it reports to.
+func (p *project) runtime(loops int) (runtime.Config, error) {
+	limits, _, err := p.config.limits()
+	if err != nil {
+		return runtime.Config{}, err
+	}
+	egress, err := p.config.egress()
+	return runtime.Config{Limits: limits, Vars: p.config.Vars, Egress: egress, Loops: loops}, err
+}
