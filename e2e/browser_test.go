@@ -18,7 +18,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// shots is where TestErrorPage leaves its pictures: the directory that FORTUNA_SHOTS names, else a temporary one.
+// shots is where the tests leave their pictures: the directory that FORTUNA_SHOTS names, else a temporary one.
 func shots(t *testing.T) string {
 	if dir := os.Getenv("FORTUNA_SHOTS"); dir != "" {
 		return dir
@@ -137,6 +137,37 @@ func TestErrorPage(t *testing.T) {
 	writeFile(t, code, mistyped)
 	eventuallyTitled(t, browser, open, "The code does not build")
 	see("broken-save", "index.js:5:33", "answered by the last version that worked")
+}
+
+// TestPage lets a browser do what browsers do with a server: a page says what came of it.
+func TestPage(t *testing.T) {
+	url := serveFile(t, "testdata/page")
+	browser := openBrowser(t)
+	if err := chromedp.Do(browser, chromedp.Navigate(url)); err != nil {
+		t.Fatal(err)
+	}
+	title := ""
+	for deadline := time.Now().Add(patience); title != "done" && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		var err error
+		if title, err = chromedp.Run(browser, chromedp.Title()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said, err := chromedp.Run(browser, chromedp.Evaluate[string](`document.getElementById('out').innerText`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const checks = 5
+	if title != "done" || strings.Contains(said, "FAILED") || strings.Count(said, "ok ") != checks {
+		t.Errorf("the page, which is %q, says\n%s", title, said)
+	}
+	shot, err := chromedp.Run(browser, chromedp.FullScreenshot(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(shots(t), "page.png"), shot, 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // eventuallyTitled opens the page until it has that title: a save is seen when it has been built.

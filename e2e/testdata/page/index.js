@@ -1,0 +1,72 @@
+// A page that tries what browsers do with a server, and the server it tries. Each check adds a line; the title says when all
+// are done.
+const page = `<!doctype html><meta charset="utf-8"><title>busy</title><body style="font: 16px sans-serif"><h1>What a browser does</h1><ul id="out"></ul><script type="module">
+const say = (name, ok, detail) => { const li = document.createElement('li'); li.textContent = (ok ? 'ok ' : 'FAILED ') + name + (ok ? '' : ': ' + detail); out.append(li) };
+const check = async (name, f, want) => { try { const got = await f(); say(name, got === want, JSON.stringify(got)) } catch (e) { say(name, false, e) } };
+
+await check('a form with a file of 300 kB', async () => {
+  const form = new FormData();
+  form.set('name', 'Zoë');
+  form.set('file', new File([new Uint8Array(300_000).fill(7)], 'sevens.bin', { type: 'application/x-sevens' }));
+  return (await fetch('/form', { method: 'POST', body: form })).text();
+}, 'Zoë sevens.bin application/x-sevens 300000 true');
+
+await check('server-sent events, resumed where they ended', () => new Promise((resolve, reject) => {
+  const got = [];
+  const events = new EventSource('/events');
+  events.onmessage = (e) => { got.push(e.lastEventId + e.data); if (got.length === 6) { events.close(); resolve(got.join()) } };
+  setTimeout(() => reject(new Error('only ' + got)), 20_000);
+}), '1a,2b,3c,4a,5b,6c');
+
+await check('a response that is read as it comes', async () => {
+  const reader = (await fetch('/slow')).body.getReader();
+  const first = new TextDecoder().decode((await reader.read()).value);
+  let rest = '';
+  for (let r; !(r = await reader.read()).done;) rest += new TextDecoder().decode(r.value);
+  return first + '|' + rest;
+}, 'first|second');
+
+await check('cookies', async () => {
+  await fetch('/cookie', { method: 'POST' });
+  return (await fetch('/cookie')).text();
+}, 'seen 1');
+
+await check('a fetch that is given up', async () => {
+  const c = new AbortController();
+  const got = fetch('/never', { signal: c.signal }).catch((e) => e.name);
+  setTimeout(() => c.abort(), 100);
+  return got;
+}, 'AbortError');
+document.title = 'done';
+</script>`;
+
+const bytes = (text) => new TextEncoder().encode(text);
+const send = (chunks) => new Response(new ReadableStream({
+  pull(c) { const next = chunks.shift(); if (next) c.enqueue(bytes(next)); else c.close(); },
+}), { headers: { "content-type": "text/event-stream" } });
+
+export default { routes: {
+  "/": () => new Response(page, { headers: { "content-type": "text/html" } }),
+  "/form": { async POST(request) {
+    const form = await request.formData(), file = form.get("file");
+    const sevens = new Uint8Array(await file.arrayBuffer()).every((b) => b === 7);
+    return new Response([form.get("name"), file.name, file.type, file.size, sevens].join(" "));
+  } },
+  "/events": (request) => {
+    const last = Number(request.headers.get("last-event-id") ?? 0);
+    return send(["retry: 50\n\n", ..."abc"].map((d, i) => i ? `id: ${last + i}\ndata: ${d}\n\n` : d));
+  },
+  "/cookie": {
+    POST(request) { request.cookies.set("seen", "1"); return new Response(); },
+    GET: (request) => new Response("seen " + request.cookies.get("seen")),
+  },
+  "/slow": () => new Response(new ReadableStream({
+    async pull(c) {
+      c.enqueue(bytes("first"));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      c.enqueue(bytes("second"));
+      c.close();
+    },
+  })),
+  "/never": () => new Promise(() => {}),
+} };
