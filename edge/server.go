@@ -15,11 +15,13 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/tls"
 )
 
 // Server is a listening address, its loops and their connections. Its methods may be called from anywhere.
 type Server struct {
 	handler    exchange.Handler
+	tls        *tls.Server
 	limits     Limits
 	access     func(Record)
 	log        *slog.Logger
@@ -53,7 +55,7 @@ func Listen(cfg Config) (*Server, error) {
 		return nil, errors.New("edge: listen: Config.Handler is nil: give a handler that answers")
 	}
 	s := &Server{
-		handler: cfg.Handler, limits: cfg.Limits.withDefaults(), access: cfg.Access, log: cfg.Log,
+		handler: cfg.Handler, tls: cfg.TLS, limits: cfg.Limits.withDefaults(), access: cfg.Access, log: cfg.Log,
 		started: time.Now(), empty: make(chan struct{}, 1), closing: make(chan struct{}),
 		perIP: map[netip.Addr]int{}, carrying: map[*carrier]struct{}{},
 	}

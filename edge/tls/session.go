@@ -100,12 +100,13 @@ var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c
 func (s *Session) Read(p []byte) (int, error) { return s.conn.Read(p) }
 
 // Seal appends p to dst as records, behind those that the session itself wants sent. p may be empty.
-func (s *Session) Seal(dst, p []byte) ([]byte, error) {
-	dst = append(dst, s.wire.out...)
-	s.wire.out = dst
-	_, err := s.conn.Write(p)
-	dst, s.wire.out = s.wire.out, nil
-	return dst, err
+func (s *Session) Seal(dst, p []byte) (sealed []byte, err error) {
+	s.wire.out = append(dst, s.wire.out...)
+	if len(p) > 0 {
+		_, err = s.conn.Write(p)
+	}
+	sealed, s.wire.out = s.wire.out, nil
+	return sealed, err
 }
 
 // Unsent reports whether the session itself wants records sent.
