@@ -22,6 +22,7 @@ func devCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Value: 8787, Usage: "`port` to listen on; 0 takes a free one"},
 			&cli.StringFlag{Name: "host", Value: "127.0.0.1", Usage: "`address` to listen on; 0.0.0.0 lets the network in"},
+			&cli.BoolFlag{Name: "https", Usage: "serve https: with the certificate of [tls], else with one for this machine"},
 			&cli.BoolFlag{Name: "open", Usage: "open a browser when ready"},
 			&cli.StringSliceFlag{Name: "var", Usage: "`KEY=VALUE` that handlers find in env; may be repeated"},
 			&cli.StringFlag{Name: "env-file", Usage: "`file` of KEY=VALUE lines for env"},
@@ -37,6 +38,7 @@ func devCommand() *cli.Command {
 			o := devOptions{
 				path: path, env: c.String("env"), vars: c.StringSlice("var"), envFile: c.String("env-file"),
 				readyFile: c.String("ready-file"), level: slices.Index(levels, c.String("log-level")), open: c.Bool("open"),
+				https: c.Bool("https"),
 			}
 			if c.IsSet("port") {
 				o.port = new(int)
@@ -71,6 +73,7 @@ type devOptions struct {
 	readyFile string
 	level     int // index in levels
 	open      bool
+	https     bool // also when fortuna.toml says nothing
 }
 
 // drainDeadline is how long requests in flight may take to finish after Ctrl-C, which must end the process within 2 s.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge"
+	"github.com/fortunadws/fortuna/edge/tls"
 	"github.com/fortunadws/fortuna/runtime"
 	"github.com/fortunadws/fortuna/runtime/bundle"
 )
@@ -26,14 +27,16 @@ type workshop struct {
 	watcher *watcher
 	loops   int
 
-	project *project        // as last read without an error
-	vars    []variable      // of the project and the command line
-	builder *bundle.Builder // of the project
-	code    *runtime.Runtime
-	running string   // hash of the bundle that code runs; "" when none
-	inputs  []string // the files of the last build
-	door    door     // as it was opened
-	wide    bool     // every file of the project is watched, not only those of the bundle
+	project  *project        // as last read without an error
+	vars     []variable      // of the project and the command line
+	builder  *bundle.Builder // of the project
+	code     *runtime.Runtime
+	running  string       // hash of the bundle that code runs; "" when none
+	inputs   []string     // the files of the last build
+	door     door         // as it was opened
+	tls      *tls.Server  // nil without --https
+	redirect *edge.Server // nil without tls.redirect
+	wide     bool         // every file of the project is watched, not only those of the bundle
 }
 
 func newWorkshop(p *process, o devOptions) *workshop {
@@ -306,5 +309,11 @@ func (w *workshop) drain(server *edge.Server, signals <-chan os.Signal) {
 // close frees what open took.
 func (w *workshop) close() error {
 	w.builder.Close()
+	if w.tls != nil {
+		w.tls.Close()
+	}
+	if w.redirect != nil {
+		_ = w.redirect.Close() // it has no error
+	}
 	return w.watcher.Close()
 }

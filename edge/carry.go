@@ -126,7 +126,7 @@ func (k *carrier) flush(x *answer) {
 		if b := x.incoming; b != nil && !b.ended && !x.framed {
 			x.close = true // nobody may want the rest of the body
 		}
-		head, body = x.frame(nil, http1.AppendDate(nil, time.Now()))
+		head, body = x.frame(nil, k.s.appendDate(nil, time.Now()))
 	}
 	k.mu.Lock()
 	behind := !x.ended && len(head)+len(body) > 0 && over(k.size, k.s.limits.UnsentBytesMax)

@@ -20,7 +20,8 @@ type Config struct {
 	Addr    string           // host:port; port 0 picks a free one, an empty host means every address
 	Loops   int              // event loops, each with its goroutine; 0 means one per core
 	Handler exchange.Handler // required
-	TLS     *tls.Server      // nil: connections are plain; the server's user closes it
+	TLS     *tls.Server      // nil: connections are plain; whoever opened it closes it
+	HSTS    time.Duration    // with TLS, how long browsers shall use nothing else for this host (RFC 6797); 0: not said
 	Limits  Limits           // zero fields mean those of DefaultLimits
 	Access  func(Record)     // called when an answer is complete, on the goroutine that completed it; nil: none
 	Log     *slog.Logger     // nil: slog.Default()

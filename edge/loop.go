@@ -247,7 +247,7 @@ func (l *loop) sweep() {
 // tell sets the loop's clock and Date.
 func (l *loop) tell(now time.Time) {
 	l.now = now.Sub(l.s.started)
-	l.date = http1.AppendDate(l.date[:0], now)
+	l.date = l.s.appendDate(l.date[:0], now)
 }
 
 // add enters c and starts the sweep with the first connection.

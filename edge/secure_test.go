@@ -293,6 +293,20 @@ func TestSecure_slowReader(t *testing.T) {
 	}
 }
 
+func TestSecure_hsts(t *testing.T) {
+	for _, server := range []*tls.Server{nil, testTLS(t)} {
+		s := start(t, Config{Handler: answering("hello"), TLS: server, HSTS: time.Hour, Log: quiet})
+		c, want := dial(t, s), ""
+		if server != nil {
+			c, want = dialTLS(t, s), "max-age=3600"
+		}
+		c.send(get)
+		if r, _ := c.answer("GET"); r.Header.Get("Strict-Transport-Security") != want {
+			t.Errorf("got %q, want %q", r.Header, want)
+		}
+	}
+}
+
 func TestSecure_drain(t *testing.T) {
 	s := start(t, Config{Handler: answering("hello"), TLS: testTLS(t), Log: quiet})
 	c := dialTLS(t, s)

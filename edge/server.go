@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/http1"
 	"github.com/fortunadws/fortuna/edge/tls"
 )
 
@@ -22,6 +23,7 @@ import (
 type Server struct {
 	handler    exchange.Handler
 	tls        *tls.Server
+	hsts       string // the line of it that every answer has, or ""
 	limits     Limits
 	access     func(Record)
 	log        *slog.Logger
@@ -58,6 +60,9 @@ func Listen(cfg Config) (*Server, error) {
 		handler: cfg.Handler, tls: cfg.TLS, limits: cfg.Limits.withDefaults(), access: cfg.Access, log: cfg.Log,
 		started: time.Now(), empty: make(chan struct{}, 1), closing: make(chan struct{}),
 		perIP: map[netip.Addr]int{}, carrying: map[*carrier]struct{}{},
+	}
+	if cfg.TLS != nil && cfg.HSTS > 0 {
+		s.hsts = fmt.Sprintf("Strict-Transport-Security: max-age=%d\r\n", int64(cfg.HSTS.Seconds()))
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -103,6 +108,11 @@ func (s *Server) bind(addr string) error {
 			return err
 		}
 	}
+}
+
+// appendDate appends the lines that every answer has.
+func (s *Server) appendDate(dst []byte, now time.Time) []byte {
+	return append(http1.AppendDate(dst, now), s.hsts...)
 }
 
 // Addr returns the address the server listens on, with its real port.
