@@ -29,6 +29,7 @@ type config struct {
 		Port *int // nil when it is not set; 0 takes a free one
 		Host string
 		Open bool
+		TLS  bool
 	}
 	Server struct {
 		Listen string        // address; empty when it is not set
@@ -41,6 +42,7 @@ type config struct {
 	EgressAt          value             // where that stands
 	Define            map[string]string // names replaced by JavaScript expressions
 	Minify            bool
+	TLS               tlsTable
 }
 
 // configKeys are what fortuna.toml may hold; "*" is any one key.
@@ -55,6 +57,7 @@ var configKeys = map[string]func(c *config, v value) error{
 	},
 	"dev.host":      func(c *config, v value) (err error) { c.Dev.Host, err = v.text(); return },
 	"dev.open":      func(c *config, v value) (err error) { c.Dev.Open, err = v.truth(); return },
+	"dev.https":     func(c *config, v value) (err error) { c.Dev.TLS, err = v.truth(); return },
 	"server.listen": func(c *config, v value) (err error) { c.Server.Listen, err = v.text(); return },
 	"server.grace_ms": func(c *config, v value) error {
 		n, err := v.integer(1, 3_600_000)
@@ -87,6 +90,18 @@ var configKeys = map[string]func(c *config, v value) error{
 		}
 		return v.expected("a string, a number, true or false")
 	},
+	"tls.cert":         func(c *config, v value) (err error) { c.TLS.Cert, err = v.text(); c.TLS.at = v; return },
+	"tls.key":          func(c *config, v value) (err error) { c.TLS.Key, err = v.text(); c.TLS.at = v; return },
+	"tls.certificates": func(c *config, v value) error { return c.TLS.certificates(v) },
+	"tls.client_ca":    func(c *config, v value) (err error) { c.TLS.ClientCA, err = v.text(); c.TLS.at = v; return },
+	"tls.client_auth":  func(c *config, v value) error { return c.TLS.clientAuth(v) },
+	"tls.redirect": func(c *config, v value) error {
+		port, err := v.integer(0, 65535)
+		c.TLS.Redirect = &port
+		return err
+	},
+	"tls.hsts":           func(c *config, v value) (err error) { c.TLS.HSTS, err = v.integer(0, hstsMax); return },
+	"tls.handshakes_max": func(c *config, v value) (err error) { c.TLS.HandshakesMax, err = v.integer(1, 1<<20); return },
 	"limits.*": func(c *config, v value) error {
 		c.Limits = append(c.Limits, v)
 		return nil

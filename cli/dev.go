@@ -23,6 +23,7 @@ func devCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Value: 8787, Usage: "`port` to listen on; 0 takes a free one"},
 			&cli.StringFlag{Name: "host", Value: "127.0.0.1", Usage: "`address` to listen on; 0.0.0.0 lets the network in"},
+			&cli.BoolFlag{Name: "https", Usage: "serve https: with the certificate of [tls], else with one for this machine"},
 			&cli.BoolFlag{Name: "open", Usage: "open a browser when ready"},
 			&cli.StringFlag{Name: "log-level", Value: "debug", Usage: "least severe `level` shown: " + list(levels)},
 			readyFileFlag(),
@@ -34,6 +35,7 @@ func devCommand() *cli.Command {
 			}
 			o := devOptions{
 				source: from, readyFile: c.String("ready-file"), level: slices.Index(levels, c.String("log-level")), open: c.Bool("open"),
+				https: c.Bool("https"),
 			}
 			if c.IsSet("port") {
 				o.port = new(int)
@@ -70,6 +72,7 @@ type devOptions struct {
 	readyFile string
 	level     int // index in levels
 	open      bool
+	https     bool // also when fortuna.toml says nothing
 }
 
 // drainDeadline is how long requests in flight may take to finish after Ctrl-C, which must end the process within 2 s.

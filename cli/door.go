@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/fortunadws/fortuna/edge"
+	"github.com/fortunadws/fortuna/edge/tls"
 )
 
 // Where dev listens when nothing else is said.
@@ -24,6 +25,8 @@ type door struct {
 	host   string
 	port   int
 	limits edge.Limits
+	https  bool
+	tls    string // what [tls] says, to be compared
 }
 
 // newDoor is what the command line and, where it says nothing, fortuna.toml ask for.
@@ -44,53 +47,69 @@ func (w *workshop) newDoor() (door, error) {
 	}
 	var err error
 	_, d.limits, err = c.limits()
+	if d.https = w.options.https || c.Dev.TLS; d.https {
+		d.tls = c.TLS.String()
+	}
 	return d, err
 }
 
 // url is the address as a person on this machine types it.
 func (d door) url(addr net.Addr) string {
+	scheme := "http://"
+	if d.https {
+		scheme = "https://"
+	}
 	tcp, ok := addr.(*net.TCPAddr)
 	if ok && tcp.IP.IsUnspecified() {
-		return "http://" + net.JoinHostPort(devHost, strconv.Itoa(tcp.Port))
+		return scheme + net.JoinHostPort(devHost, strconv.Itoa(tcp.Port))
 	}
-	return "http://" + addr.String()
+	return scheme + addr.String()
 }
 
-// listen begins to serve w's front at the door.
-func (w *workshop) listen() (*edge.Server, error) {
+// entrance is a door that is open.
+type entrance struct {
+	*edge.Server
+	redirect *edge.Server // from http to it; nil if there is none
+	tls      *tls.Server  // nil without TLS
+}
+
+// open begins to serve at the door. c says how, but for the address and the limits; with TLS, table says how the rest of it
+// is done. command is what a person types to listen elsewhere. What c.TLS is, is closed with the entrance.
+func (d door) open(c edge.Config, table *tlsTable, command func(host string, port int) string) (*entrance, error) {
+	e := &entrance{tls: c.TLS}
+	c.Addr, c.Limits = net.JoinHostPort(d.host, strconv.Itoa(d.port)), d.limits
 	var err error
-	if w.door, err = w.newDoor(); err != nil {
-		return nil, err
+	if e.Server, err = edge.Listen(c); err != nil {
+		return nil, errors.Join(d.closed(err, command), e.Close())
 	}
-	t := w.process.term
-	var access func(edge.Record)
-	if w.options.level <= slices.Index(levels, "info") {
-		access = func(r edge.Record) {
-			if r.Request.Path != versionPath {
-				t.access(r)
-			}
+	if c.TLS == nil || table.Redirect == nil {
+		return e, nil
+	}
+	c.Handler, c.TLS, c.HSTS, c.Loops, c.Access = redirect(e.Addr().(*net.TCPAddr).Port), nil, 0, 1, nil
+	from := door{host: d.host, port: *table.Redirect}
+	c.Addr = net.JoinHostPort(from.host, strconv.Itoa(from.port))
+	if e.redirect, err = edge.Listen(c); err != nil {
+		return nil, errors.Join(from.closed(err, func(_ string, port int) string {
+			return fmt.Sprintf("redirect = %d, in [tls] of %s", port, configFile)
+		}), e.Close())
+	}
+	return e, nil
+}
+
+// Close closes all of it.
+func (e *entrance) Close() (err error) {
+	for _, s := range []*edge.Server{e.Server, e.redirect} {
+		if s != nil {
+			err = errors.Join(err, s.Close())
 		}
 	}
-	server, err := edge.Listen(edge.Config{
-		Addr:    net.JoinHostPort(w.door.host, strconv.Itoa(w.door.port)),
-		Loops:   w.loops,
-		Handler: w.front,
-		Limits:  w.door.limits,
-		Access:  access,
-		Log:     slog.New(slog.NewTextHandler(streamWriter{t, t.err}, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
-	if err != nil {
-		return nil, w.door.closed(err, func(host string, port int) string {
-			if host != w.door.host {
-				return w.command("--host", host)
-			}
-			return w.command("--port", strconv.Itoa(port))
-		})
+	if e.tls != nil {
+		e.tls.Close()
 	}
-	return server, nil
+	return err
 }
 
-// closed explains why nobody can listen at the door. command is what to type to listen elsewhere.
+// closed explains why nobody can listen at the door.
 func (d door) closed(err error, command func(host string, port int) string) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -105,6 +124,53 @@ func (d door) closed(err error, command func(host string, port int) string) erro
 		return refused(command(devHost, d.port), "%q is not an address of this machine", d.host)
 	}
 	return refused("", "%v", err)
+}
+
+// listen begins to serve w's front at the door.
+func (w *workshop) listen() (e *entrance, err error) {
+	if w.door, err = w.newDoor(); err != nil {
+		return nil, err
+	}
+	t, table := w.process.term, &w.project.config.TLS
+	c := edge.Config{
+		Loops: w.loops, Handler: w.front, HSTS: table.hsts(),
+		Log: slog.New(slog.NewTextHandler(streamWriter{t, t.err}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}
+	if w.options.level <= slices.Index(levels, "info") {
+		c.Access = func(r edge.Record) {
+			if r.Request.Path != versionPath {
+				t.access(r)
+			}
+		}
+	}
+	if w.door.https {
+		if c.TLS, err = w.certificates(c.Log); err != nil {
+			return nil, err
+		}
+	}
+	e, err = w.door.open(c, table, func(host string, port int) string {
+		if host != w.door.host {
+			return w.command("--host", host)
+		}
+		return w.command("--port", strconv.Itoa(port))
+	})
+	if err == nil && e.redirect != nil {
+		t.note("http://%s is redirected", e.redirect.Addr())
+	}
+	return e, err
+}
+
+// certificates opens those of [tls], or else one for this machine.
+func (w *workshop) certificates(log *slog.Logger) (*tls.Server, error) {
+	table := &w.project.config.TLS
+	if table.configured() {
+		return table.open(w.project.root, log)
+	}
+	local, err := issueLocal(w.process)
+	if err != nil {
+		return nil, err
+	}
+	return table.open(w.project.root, log, local)
 }
 
 // command is this dev command with other flags.

@@ -5,24 +5,23 @@ import (
 	"os"
 	"time"
 
-	"github.com/fortunadws/fortuna/edge"
 	"github.com/fortunadws/fortuna/runtime"
 )
 
-// drain lets what is in flight finish, until grace is over or another signal comes, and closes the server. code may be
+// drain lets what is in flight finish, until grace is over or another signal comes, and closes e. code may be
 // nil. It reports whether all of it has finished.
-func drain(server *edge.Server, code *runtime.Runtime, grace time.Duration, signals <-chan os.Signal) (finished bool) {
+func drain(e *entrance, code *runtime.Runtime, grace time.Duration, signals <-chan os.Signal) (finished bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	done := make(chan bool, 1)
 	go func() {
-		err := server.Drain(ctx)
+		err := e.Drain(ctx)
 		if code != nil {
 			if left := code.Close(ctx); err == nil { // before the loops end: what was given to waitUntil runs on them
 				err = left
 			}
 		}
-		_ = server.Close() // what is left is cut, and the process ends
+		_ = e.Close() // what is left is cut, and the process ends
 		done <- err == nil
 	}()
 	select {

@@ -127,12 +127,17 @@ func initProject(p *process, dir, name string) error {
 func nextCommands(dir string, t templates.Template) []string {
 	var next []string
 	if dir != "" && filepath.Clean(dir) != "." {
-		if !plainWord.MatchString(dir) {
-			dir = "'" + strings.ReplaceAll(dir, "'", `'\''`) + "'"
-		}
-		next = append(next, "cd "+dir)
+		next = append(next, "cd "+shellWord(dir))
 	}
 	return append(append(next, t.Setup...), "fortuna dev")
+}
+
+// shellWord is text as one word of a POSIX shell.
+func shellWord(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // plainWord is what a shell takes as it is.

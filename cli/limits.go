@@ -16,6 +16,7 @@ var edgeLimits = []struct {
 	{"body_bytes", "bytes", func(l *edge.Limits, n int) { l.HTTP.BodyBytesMax = int64(n) }},
 	{"body_buffer_bytes", "bytes", func(l *edge.Limits, n int) { l.BodyBufferBytes = n }},
 	{"header_bytes", "bytes", func(l *edge.Limits, n int) { l.HTTP.HeaderBytesMax, l.HTTP.HeaderLineBytesMax = n, n }},
+	{"handshake_ms", "ms", func(l *edge.Limits, n int) { l.HandshakeDeadline = time.Duration(n) * time.Millisecond }},
 	{"head_ms", "ms", func(l *edge.Limits, n int) { l.HeadDeadline = time.Duration(n) * time.Millisecond }},
 	{"body_ms", "ms", func(l *edge.Limits, n int) { l.BodyDeadline = time.Duration(n) * time.Millisecond }},
 	{"write_ms", "ms", func(l *edge.Limits, n int) { l.WriteDeadline = time.Duration(n) * time.Millisecond }},

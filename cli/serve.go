@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -167,7 +168,7 @@ func bareFailure(_ *exchange.Request, f *runtime.Failure) (contentType string, b
 }
 
 // listen opens the door that the command line or fortuna.toml names.
-func (h *house) listen() (*edge.Server, error) {
+func (h *house) listen() (*entrance, error) {
 	c, address := h.config, serveListen
 	switch {
 	case h.options.listen != "":
@@ -186,16 +187,15 @@ func (h *house) listen() (*edge.Server, error) {
 	if _, h.door.limits, err = c.limits(); err != nil {
 		return nil, err
 	}
-	server, err := edge.Listen(edge.Config{
-		Addr: address, Loops: h.loops, Handler: h, Limits: h.door.limits,
-		Access: h.journal.access(), Log: h.journal.log,
-	})
-	if err != nil {
-		return nil, h.door.closed(err, func(host string, port int) string {
-			return strings.Join(append(strings.Fields("fortuna serve "+h.options.path), "--listen", net.JoinHostPort(host, strconv.Itoa(port))), " ")
-		})
+	d := edge.Config{Loops: h.loops, Handler: h, HSTS: c.TLS.hsts(), Access: h.journal.access(), Log: h.journal.log}
+	if h.door.https = c.TLS.configured(); h.door.https {
+		if d.TLS, err = c.TLS.open(filepath.Dir(c.File), h.journal.log); err != nil {
+			return nil, err
+		}
 	}
-	return server, nil
+	return h.door.open(d, &c.TLS, func(host string, port int) string {
+		return strings.Join(append(strings.Fields("fortuna serve "+h.options.path), "--listen", net.JoinHostPort(host, strconv.Itoa(port))), " ")
+	})
 }
 
 // grace is how long requests in flight may take after the signal to end.

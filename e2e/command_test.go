@@ -3,6 +3,8 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,6 +29,8 @@ type devProcess struct {
 	cmd   *exec.Cmd
 	log   *transcript
 	ended chan struct{} // closed when the process has ended
+
+	scheme string // "http" or "https"
 }
 
 type devKey struct{}
@@ -90,7 +94,7 @@ func background(ts *testscript.TestScript, neg bool, args []string) {
 	d.log = &transcript{grew: make(chan struct{}, 1)}
 	d.cmd = exec.Command(path, append(args, "--ready-file", ready)...)
 	d.cmd.Dir = ts.MkAbs(".")
-	d.cmd.Env = append(os.Environ(), "NO_COLOR=1")
+	d.cmd.Env = append(os.Environ(), "NO_COLOR=1", "XDG_CONFIG_HOME="+ts.MkAbs(".config"))
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	ts.Check(d.cmd.Start())
 	d.ended = make(chan struct{})
@@ -115,7 +119,7 @@ func background(ts *testscript.TestScript, neg bool, args []string) {
 		default:
 		}
 		data, err := os.ReadFile(ready)
-		address = strings.TrimPrefix(strings.TrimSpace(string(data)), "http://")
+		d.scheme, address, _ = strings.Cut(strings.TrimSpace(string(data)), "://")
 		return err == nil
 	})
 	ts.Setenv("ADDR", address)
@@ -185,10 +189,16 @@ func parse(ts *testscript.TestScript, args []string) (q question, rest []string)
 func send(ts *testscript.TestScript, q question) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, q.method, "http://"+ts.Getenv("ADDR")+q.path, strings.NewReader(q.body))
+	r, err := http.NewRequestWithContext(ctx, q.method, theDev(ts).scheme+"://"+ts.Getenv("ADDR")+q.path, strings.NewReader(q.body))
 	ts.Check(err)
 	r.Header = q.header
-	answer, err := http.DefaultTransport.(*http.Transport).Clone().RoundTrip(r)
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if authority, err := os.ReadFile(ts.MkAbs(".config/fortuna/authority.crt")); err == nil {
+		trusted := x509.NewCertPool()
+		trusted.AppendCertsFromPEM(authority)
+		transport.TLSClientConfig = &tls.Config{RootCAs: trusted}
+	}
+	answer, err := transport.RoundTrip(r)
 	if err != nil {
 		return "", err
 	}

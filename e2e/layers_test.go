@@ -28,6 +28,7 @@ var layers = []struct {
 	{"edge", []string{"edge/..."}, "edge moves bytes: it knows a handler only as exchange.Handler"},
 	{"edge/exchange", nil, "the vocabulary that edge and runtime share depends on neither"},
 	{"edge/http1", []string{"edge/exchange"}, "the codec knows neither sockets nor JavaScript"},
+	{"edge/tls", []string{"edge/exchange"}, "records are bytes: whose socket they came from and what is in them is not its business"},
 	{"runtime", []string{"runtime/...", "edge/exchange"}, "runtime runs JavaScript: it knows a connection only as exchange.Exchange"},
 	{"runtime/bundle", nil, "a bundle is made the same way wherever it will run"},
 	{"runtime/router", nil, "the router finds values; what they are is not its business"},

@@ -35,13 +35,18 @@ func (l *loop) admit(ec evio.Conn, fd int) evio.Action {
 	c.since = l.now
 	refusal := s.enter(c.remote.Addr())
 	if refusal == nil {
+		if s.tls != nil {
+			c.mode = shaking
+		}
 		return evio.None
 	}
 	s.refused.Add(1)
 	c.refused = true
-	c.refuse(refusal)
-	c.settle(true)
-	if s.refusing.Add(1) > refusedMax {
+	if s.tls == nil {
+		c.refuse(refusal)
+		c.settle(true)
+	}
+	if s.refusing.Add(1) > refusedMax || s.tls != nil { // to say why would take a handshake
 		c.act = evio.Close
 	}
 	return c.act

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/edge/http1"
+	"github.com/fortunadws/fortuna/edge/tls"
 )
 
 // copyBytesMax is the size of a piece of a body up to which copying behind the head is cheaper than a second vector entry.
@@ -58,8 +59,12 @@ type answer struct {
 	gone    bool
 }
 
-func newAnswer(s *Server, h home, d driver, remote netip.AddrPort) *answer {
-	return &answer{req: exchange.Request{Remote: remote}, s: s, home: h, driver: d}
+func newAnswer(s *Server, h home, d driver, remote netip.AddrPort, secure *tls.Session) *answer {
+	x := &answer{req: exchange.Request{Remote: remote}, s: s, home: h, driver: d}
+	if secure != nil {
+		x.req.TLS, x.req.Client = true, secure.Client()
+	}
+	return x
 }
 
 // begin is the request being whole.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/http1"
+	"github.com/fortunadws/fortuna/edge/tls"
 )
 
 // drainedBytes is how much of an answer may be unsent for it to count as drained: enough for the connection to be busy
@@ -29,7 +30,7 @@ type carrier struct {
 	quit   chan struct{} // closed when the carrier ends
 
 	mu      sync.Mutex
-	nc      net.Conn // nil until adopted
+	nc      net.Conn // the socket; nil until adopted
 	jobs    []func()
 	out     [][]byte // framed and not yet written
 	size    int      // bytes of out
@@ -40,7 +41,9 @@ type carrier struct {
 	ended   bool     // no job runs any more
 
 	// Touched on the carrying goroutine only.
-	x      *answer // being parsed or answered, here or on the loop it began on
+	secure *tls.Session // nil without TLS
+	sealed int          // pieces at the head of out that are records
+	x      *answer      // being parsed or answered, here or on the loop it began on
 	dirty  []*answer
 	parser http1.Parser
 	in     []byte
@@ -59,10 +62,13 @@ func carry(c *conn) {
 	k := &carrier{
 		s: s, remote: c.remote, bell: make(chan struct{}, 1), input: make(chan []byte), quit: make(chan struct{}),
 		out: c.rest, last: c.mode == closing, dead: c.mode == dead,
-		x: c.x, in: c.in, mode: c.mode, since: time.Now(), served: c.served, refused: c.refused,
+		x: c.x, in: c.in, mode: c.mode, since: time.Now(), served: c.served, refused: c.refused, secure: c.secure,
 	}
 	k.moved = k.since
 	k.size = bytesOf(k.out)
+	if c.sealed {
+		k.sealed = 1
+	}
 	if c.parser != nil {
 		k.parser = *c.parser
 	} else {
@@ -120,7 +126,7 @@ func (k *carrier) flush(x *answer) {
 		if b := x.incoming; b != nil && !b.ended && !x.framed {
 			x.close = true // nobody may want the rest of the body
 		}
-		head, body = x.frame(nil, http1.AppendDate(nil, time.Now()))
+		head, body = x.frame(nil, k.s.appendDate(nil, time.Now()))
 	}
 	k.mu.Lock()
 	behind := !x.ended && len(head)+len(body) > 0 && over(k.size, k.s.limits.UnsentBytesMax)
@@ -177,7 +183,12 @@ func (k *carrier) run(fd int) {
 	k.mu.Lock()
 	k.nc = nc
 	k.mu.Unlock()
-	go k.read(nc)
+	socket := slowConn{nc, &k.s.limits}
+	stream, ok := k.attach(socket)
+	if !ok {
+		return
+	}
+	go k.read(stream)
 	tick := time.NewTicker(k.s.sweepEvery)
 	defer tick.Stop()
 	for {
@@ -185,12 +196,12 @@ func (k *carrier) run(fd int) {
 		if k.receive() {
 			continue
 		}
-		last, ok := k.write(nc)
+		last, ok := k.write(socket, stream)
 		switch {
 		case !ok:
 			return
 		case last:
-			k.linger(nc)
+			k.linger(socket, stream)
 			return
 		case k.begins():
 			k.begin()
@@ -198,6 +209,7 @@ func (k *carrier) run(fd int) {
 		case k.mode <= inBody && len(k.in) > 0 && k.trip():
 			continue
 		case k.mode == idle && len(k.in) == 0 && k.s.draining.Load():
+			k.part(stream)
 			return
 		}
 		input := k.input
@@ -213,6 +225,7 @@ func (k *carrier) run(fd int) {
 			k.in = append(k.in, p...)
 		case now := <-tick.C:
 			if !k.expire(now) {
+				k.part(stream)
 				return
 			}
 		}
@@ -268,8 +281,7 @@ func (k *carrier) do(job func()) {
 
 // write sends all that was handed over. It reports whether that was the last answer, and false when the connection
 // has ended.
-func (k *carrier) write(nc net.Conn) (last, ok bool) {
-	w := slowWriter{nc, &k.s.limits}
+func (k *carrier) write(socket slowConn, stream net.Conn) (last, ok bool) {
 	for {
 		k.mu.Lock()
 		if k.dead {
@@ -297,7 +309,12 @@ func (k *carrier) write(nc net.Conn) (last, ok bool) {
 		k.out[0] = nil
 		k.out = k.out[1:]
 		k.mu.Unlock()
-		err := w.write(p)
+		w := stream
+		if k.sealed > 0 {
+			k.sealed--
+			w = socket
+		}
+		_, err := w.Write(p)
 		k.mu.Lock()
 		k.size -= len(p)
 		k.mu.Unlock()
@@ -310,7 +327,7 @@ func (k *carrier) write(nc net.Conn) (last, ok bool) {
 // trip parses one request from k.in and serves it. It reports whether there was anything to do.
 func (k *carrier) trip() bool {
 	if k.x == nil {
-		k.x = newAnswer(k.s, k, k, k.remote)
+		k.x = newAnswer(k.s, k, k, k.remote, k.secure)
 	}
 	n, done, err := k.parser.Parse(k.in, &k.x.req)
 	if n == len(k.in) {
@@ -363,9 +380,9 @@ func (k *carrier) refuse(e *http1.Error) {
 }
 
 // linger closes our side and discards input, so that the peer can read its last answer, until it closes its own.
-func (k *carrier) linger(nc net.Conn) {
-	half, ok := nc.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
+func (k *carrier) linger(socket slowConn, stream net.Conn) {
+	k.part(stream)
+	if socket.CloseWrite() != nil {
 		return
 	}
 	var enough <-chan time.Time
@@ -393,6 +410,9 @@ func (k *carrier) end() {
 	}
 	close(k.quit)
 	k.cut()
+	if k.secure != nil {
+		k.secure.Close()
+	}
 	if x := k.x; x != nil && k.mode == busy {
 		// A loop that takes no jobs has ended: nobody else touches x.
 		if x.home == home(k) || !x.home.Post(x.abandon) {

@@ -3,7 +3,8 @@
 //
 // A connection has one of two drivers of the same codec. On a loop (conn.go) nothing ever blocks: evio accepts, polls
 // and reads, and answers leave by a direct write(2). What would block leaves the loop and is carried by a goroutine
-// on Go's netpoller (carry.go), which is slower and may wait. Only this package imports evio.
+// on Go's netpoller (carry.go), which is slower and may wait. Under either there may be TLS (secure.go). Only this package
+// imports evio.
 package edge
 
 import (
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/tls"
 )
 
 // Config says what a server listens on and who answers.
@@ -18,6 +20,8 @@ type Config struct {
 	Addr    string           // host:port; port 0 picks a free one, an empty host means every address
 	Loops   int              // event loops, each with its goroutine; 0 means one per core
 	Handler exchange.Handler // required
+	TLS     *tls.Server      // nil: connections are plain; whoever opened it closes it
+	HSTS    time.Duration    // with TLS, how long browsers shall use nothing else for this host (RFC 6797); 0: not said
 	Limits  Limits           // zero fields mean those of DefaultLimits
 	Access  func(Record)     // called when an answer is complete, on the goroutine that completed it; nil: none
 	Log     *slog.Logger     // nil: slog.Default()

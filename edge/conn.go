@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/http1"
+	"github.com/fortunadws/fortuna/edge/tls"
 	"github.com/tidwall/evio"
 )
 
@@ -23,6 +24,7 @@ const (
 	inHead                // part of a head has
 	inBody                // part of a body has
 	busy                  // a handler has the request, or others on the loop have their turn
+	shaking               // TLS is being agreed on; nothing of a request can have come
 	closing               // the last answer is complete; close when it is sent
 	lingering             // our side is closed; discarding until the peer closes its own
 	dead                  // shut down; evio will say closed
@@ -36,6 +38,7 @@ type conn struct {
 	parser  *http1.Parser // lent by the loop while inHead or inBody
 	in      []byte        // read and not yet parsed
 	rest    [][]byte      // unsent; not empty only on the way to a carrier
+	secure  *tls.Session  // nil without TLS, and until the first byte
 	act     evio.Action   // what evio is told after every callback (E2)
 	remote  netip.AddrPort
 	since   time.Duration // when mode began, on the loop's clock
@@ -46,7 +49,17 @@ type conn struct {
 	fd      int32
 	mode    mode
 	refused bool // at the door
+	sealed  bool // the first piece of rest is records
 	woken   bool // Wake was called and Data(nil) has not come
+}
+
+// received takes what evio read.
+func (c *conn) received(in []byte) {
+	if c.secure != nil || c.mode == shaking {
+		c.records(in)
+	} else {
+		c.data(in)
+	}
 }
 
 // data is the trip: bytes come in, requests are parsed and served, answers leave in one write.
@@ -95,7 +108,7 @@ func (c *conn) parse(buf []byte) (n int, done bool) {
 		c.parser = c.loop.parser()
 	}
 	if c.x == nil {
-		c.x = newAnswer(s, c.loop, c, c.remote)
+		c.x = newAnswer(s, c.loop, c, c.remote, c.secure)
 	}
 	n, done, err := c.parser.Parse(buf, &c.x.req)
 	switch {
@@ -120,7 +133,7 @@ func (c *conn) parse(buf []byte) (n int, done bool) {
 // refuse answers the request that is being read, which is the last one of the connection.
 func (c *conn) refuse(e *http1.Error) {
 	if c.x == nil {
-		c.x = newAnswer(c.loop.s, c.loop, c, c.remote)
+		c.x = newAnswer(c.loop.s, c.loop, c, c.remote, c.secure)
 	}
 	c.x.refuse(e)
 	c.reply(c.x)
@@ -199,6 +212,7 @@ func (c *conn) settle(progress bool) {
 		c.parser = nil
 	}
 	if c.mode == closing && c.act == evio.None {
+		c.part()
 		c.become(lingering)
 		shutdownWrite(int(c.fd))
 	}
@@ -218,7 +232,7 @@ func (c *conn) send(body [][]byte) {
 	if l.out = out[:0]; cap(out) > outBytesKept {
 		l.out = nil
 	}
-	if len(out) == 0 && len(body) == 0 || c.mode == dead {
+	if c.mode == dead || len(out) == 0 && len(body) == 0 && (c.secure == nil || !c.secure.Unsent()) {
 		return
 	}
 	sent := 0
@@ -226,7 +240,15 @@ func (c *conn) send(body [][]byte) {
 		c.cut()
 		return
 	}
-	if len(c.rest) == 0 {
+	switch {
+	case len(c.rest) > 0:
+	case c.secure != nil:
+		if err := c.sendRecords(out, body); err != nil {
+			c.cut()
+			return
+		}
+		out, body = nil, nil
+	default:
 		var err error
 		if sent, err = writeSocketAll(int(c.fd), out, body); err != nil {
 			c.cut()
@@ -313,6 +335,9 @@ func (c *conn) closed() {
 		c.x = nil
 		x.abandon()
 	}
+	if c.secure != nil {
+		c.secure.Close()
+	}
 	if c.refused {
 		c.loop.s.leaveRefused()
 	} else {
@@ -325,7 +350,7 @@ func (c *conn) detached() {
 	c.awake()
 	c.loop.remove(c)
 	carry(c)
-	c.mode, c.x, c.parser, c.in, c.rest = dead, nil, nil, nil, nil
+	c.mode, c.x, c.parser, c.in, c.rest, c.secure = dead, nil, nil, nil, nil, nil
 }
 
 // modeOf is the mode while a request is read: idle after the empty lines that may precede one, if nothing is left.

@@ -21,7 +21,10 @@ func (c *conn) expire(now time.Duration) {
 			}
 			c.since, c.seen = now, int64(left)
 		}
+	case c.mode == shaking && over(age, m.HandshakeDeadline):
+		c.cut()
 	case c.mode == idle && over(age, m.IdleDeadline):
+		c.part()
 		c.cut()
 	case c.mode == inHead && over(age, m.HeadDeadline):
 		c.refuse(refuseHead)

@@ -16,6 +16,7 @@ var (
 	refuseBody     = &http1.Error{Status: 408, Code: "deadline", Reason: "the request body took too long"}
 	refuseCapacity = &http1.Error{Status: 503, Code: "no_capacity", Reason: "too many connections"}
 	refuseAddress  = &http1.Error{Status: 503, Code: "no_capacity", Reason: "too many connections from this address"}
+	refusePlain    = &http1.Error{Status: 400, Code: "plain_http", Reason: "this port speaks TLS: ask it for https:// instead of http://"}
 	refuseDraining = &http1.Error{Status: 503, Code: "draining", Reason: "the server is shutting down"}
 )
 

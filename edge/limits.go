@@ -11,6 +11,8 @@ import (
 type Limits struct {
 	HTTP http1.Limits // one request: target, head, fields, body; zero as a whole: http1.DefaultLimits
 
+	HandshakeDeadline time.Duration // accept to the end of the TLS handshake
+
 	HeadDeadline  time.Duration // first byte of a request to the end of its head
 	BodyDeadline  time.Duration // end of the head to the end of the body, and between two reads of a body
 	BodyRateMin   int           // bytes per second that let a body take longer than BodyDeadline
@@ -33,6 +35,8 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		HTTP: http1.DefaultLimits(),
+
+		HandshakeDeadline: 10 * time.Second, // three round trips and a signature
 
 		HeadDeadline:  10 * time.Second, // a head is one packet or two; slowloris sends a byte each nine seconds
 		BodyDeadline:  30 * time.Second, // 1 MB at 35 kB/s
@@ -60,7 +64,7 @@ func (m Limits) withDefaults() Limits {
 		m.HTTP = d.HTTP
 	}
 	for _, p := range []struct{ have, want *time.Duration }{
-		{&m.HeadDeadline, &d.HeadDeadline}, {&m.BodyDeadline, &d.BodyDeadline}, {&m.BodyGrace, &d.BodyGrace},
+		{&m.HandshakeDeadline, &d.HandshakeDeadline}, {&m.HeadDeadline, &d.HeadDeadline}, {&m.BodyDeadline, &d.BodyDeadline}, {&m.BodyGrace, &d.BodyGrace},
 		{&m.WriteDeadline, &d.WriteDeadline}, {&m.IdleDeadline, &d.IdleDeadline}, {&m.LingerMax, &d.LingerMax},
 	} {
 		if *p.have == 0 {
@@ -86,7 +90,7 @@ func over[T ~int | ~int64](got, limit T) bool { return limit >= 0 && got > limit
 // sweepEvery is how often deadlines are looked at: each second, or as often as the shortest of them needs.
 func (m Limits) sweepEvery() time.Duration {
 	every := time.Second
-	for _, d := range []time.Duration{m.HeadDeadline, m.BodyDeadline, m.WriteDeadline, m.IdleDeadline, m.LingerMax} {
+	for _, d := range []time.Duration{m.HandshakeDeadline, m.HeadDeadline, m.BodyDeadline, m.WriteDeadline, m.IdleDeadline, m.LingerMax} {
 		if d > 0 && d/4 < every {
 			every = d / 4
 		}

@@ -38,6 +38,8 @@ type loop struct {
 	spare   []func()  // the slice jobs are swapped with
 	parsers []*http1.Parser
 	out     []byte // what the current connection sends, emptied before the callback returns
+	plain   []byte // what one record holds; made for the first
+	sealed  []byte // the records of what a connection sends
 	date    []byte
 	now     time.Duration // since the server's start, as of the last sweep
 	sweeper *time.Timer
@@ -157,7 +159,7 @@ func (l *loop) data(ec evio.Conn, in []byte) (out []byte, act evio.Action) {
 	case len(in) == 0: // a Wake: evio asks for the action again (E2)
 		c.awake()
 	default:
-		c.data(in)
+		c.received(in)
 		if len(l.dirty) > 0 {
 			l.flushDirty()
 			l.nudge()
@@ -245,7 +247,7 @@ func (l *loop) sweep() {
 // tell sets the loop's clock and Date.
 func (l *loop) tell(now time.Time) {
 	l.now = now.Sub(l.s.started)
-	l.date = http1.AppendDate(l.date[:0], now)
+	l.date = l.s.appendDate(l.date[:0], now)
 }
 
 // add enters c and starts the sweep with the first connection.
@@ -286,7 +288,8 @@ func (l *loop) giveBack(p *http1.Parser) {
 // drain closes idle connections. Others close with their answer, since draining is set.
 func (l *loop) drain() {
 	for _, c := range l.conns {
-		if c.mode == idle && c.act == evio.None {
+		if (c.mode == idle || c.mode == shaking) && c.act == evio.None {
+			c.part()
 			c.cut()
 		} else if c.x != nil {
 			c.x.close = true

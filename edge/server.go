@@ -15,11 +15,15 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/http1"
+	"github.com/fortunadws/fortuna/edge/tls"
 )
 
 // Server is a listening address, its loops and their connections. Its methods may be called from anywhere.
 type Server struct {
 	handler    exchange.Handler
+	tls        *tls.Server
+	hsts       string // the line of it that every answer has, or ""
 	limits     Limits
 	access     func(Record)
 	log        *slog.Logger
@@ -53,9 +57,12 @@ func Listen(cfg Config) (*Server, error) {
 		return nil, errors.New("edge: listen: Config.Handler is nil: give a handler that answers")
 	}
 	s := &Server{
-		handler: cfg.Handler, limits: cfg.Limits.withDefaults(), access: cfg.Access, log: cfg.Log,
+		handler: cfg.Handler, tls: cfg.TLS, limits: cfg.Limits.withDefaults(), access: cfg.Access, log: cfg.Log,
 		started: time.Now(), empty: make(chan struct{}, 1), closing: make(chan struct{}),
 		perIP: map[netip.Addr]int{}, carrying: map[*carrier]struct{}{},
+	}
+	if cfg.TLS != nil && cfg.HSTS > 0 {
+		s.hsts = fmt.Sprintf("Strict-Transport-Security: max-age=%d\r\n", int64(cfg.HSTS.Seconds()))
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -101,6 +108,11 @@ func (s *Server) bind(addr string) error {
 			return err
 		}
 	}
+}
+
+// appendDate appends the lines that every answer has.
+func (s *Server) appendDate(dst []byte, now time.Time) []byte {
+	return append(http1.AppendDate(dst, now), s.hsts...)
 }
 
 // Addr returns the address the server listens on, with its real port.

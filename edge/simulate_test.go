@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/tls"
 )
 
 var seed = flag.Uint64("seed", 0, "replay TestSimulate with this seed; 0 takes a new one")
@@ -29,7 +30,13 @@ func TestSimulate(t *testing.T) {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("replay with -seed %d", *seed)
-	s := start(t, Config{Handler: exchange.HandlerFunc(simulated), Loops: 2, Log: quiet, Limits: Limits{
+	for _, server := range []*tls.Server{nil, testTLS(t)} {
+		t.Run(fmt.Sprintf("secured %v", server != nil), func(t *testing.T) { simulateMany(t, server) })
+	}
+}
+
+func simulateMany(t *testing.T, server *tls.Server) {
+	s := start(t, Config{Handler: exchange.HandlerFunc(simulated), Loops: 2, Log: quiet, TLS: server, Limits: Limits{
 		AheadBytesMax: 2 << 10, LingerMax: time.Second,
 	}})
 	connections := 200
@@ -111,16 +118,20 @@ func simulatedWhole(x exchange.Exchange, sent []byte) {
 
 // simulate is one connection: a writer that sends what it has decided, and a reader that checks.
 func simulate(s *Server, r *rand.Rand) error {
-	nc, err := net.Dial("tcp", s.Addr().String())
+	socket, err := net.Dial("tcp", s.Addr().String())
 	if err != nil {
 		return err
 	}
-	defer nc.Close()
+	defer socket.Close()
+	nc := socket
+	if s.tls != nil {
+		nc = secured(socket)
+	}
 	if err := nc.SetDeadline(time.Now().Add(60 * time.Second)); err != nil {
 		return err
 	}
 	if r.IntN(4) == 0 {
-		if err := nc.(*net.TCPConn).SetReadBuffer(128 << 10); err != nil {
+		if err := socket.(*net.TCPConn).SetReadBuffer(128 << 10); err != nil {
 			return err
 		}
 	}
@@ -194,10 +205,10 @@ func simulate(s *Server, r *rand.Rand) error {
 		}
 		switch ends {
 		case "reset":
-			_ = nc.(*net.TCPConn).SetLinger(0) // an error leaves an ordinary close
-			_ = nc.Close()
+			_ = socket.(*net.TCPConn).SetLinger(0) // an error leaves an ordinary close
+			_ = socket.Close()
 		case "half":
-			_ = nc.(*net.TCPConn).CloseWrite() // the server may have closed before
+			_ = socket.(*net.TCPConn).CloseWrite() // the server may have closed before
 		}
 	}()
 	in := bufio.NewReaderSize(&stalling{nc, r}, 8<<10)

@@ -92,10 +92,19 @@ type Request struct {
 	Body   []byte  // decoded from chunks; nil when there is none; whole unless Partial
 	Length int64   // of the whole body as announced; -1 if that was not
 	Remote netip.AddrPort
+	Client *Client // nil unless the client showed a certificate in the TLS handshake
 
 	// Partial says that Body is what had come of the body when the handler was called, perhaps nothing: Exchange.Receive
 	// gives the rest.
 	Partial bool
+}
+
+// Client is what a client showed of itself by a certificate.
+type Client struct {
+	Subject     string // its distinguished name (RFC 2253): "CN=alice,O=Example"
+	Issuer      string // that of who signed it
+	Fingerprint string // SHA-256 of the certificate, in lower-case hex
+	Verified    bool   // it leads to an authority that the server was given, and is valid now
 }
 
 // Get returns the value of the first field called name, compared without regard to ASCII case, or "".

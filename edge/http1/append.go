@@ -16,7 +16,7 @@ type Head struct {
 
 	ContentLength int64  // in bytes; -1 when unknown: chunked, or for HTTP/1.0 ended by closing
 	Close         bool   // the connection will close after the answer
-	Date          []byte // a "Date: ...\r\n" line of AppendDate, kept for a second; nil for none
+	Date          []byte // a "Date: ...\r\n" line of AppendDate, kept for a second, and others that every answer has
 }
 
 // AppendHead appends the status line and the header of an answer, with the empty line. It writes the given fields but

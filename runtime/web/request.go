@@ -23,6 +23,7 @@ type request struct {
 	params    []router.Param
 	paramsObj *goja.Object // once code asked for them
 	cookies   *goja.Object // the CookieMap, once code asked for it
+	tls       *goja.Object // likewise
 }
 
 var requestClass = expose("Request")
@@ -127,8 +128,8 @@ func init() {
 			}
 			return q.signal.object
 		}),
-		// Not of the Fetch standard: what the route captured, and Bun's cookies. Routers of npm keep their own under these
-		// names.
+		// Not of the Fetch standard: what the route captured, Bun's cookies, and what TLS told. Routers of npm keep their own
+		// under these names.
 		replaceable("params", func(r *Realm, q *request) goja.Value {
 			if q.paramsObj == nil {
 				o := r.VM.NewObject()
@@ -145,6 +146,15 @@ func init() {
 			}
 			return q.cookies
 		}),
+		replaceable("tls", func(r *Realm, q *request) goja.Value {
+			if q.in == nil || !q.in.TLS {
+				return goja.Null()
+			}
+			if q.tls == nil {
+				q.tls = r.requestTLS(q.in.Client)
+			}
+			return q.tls
+		}),
 		constantGetter("destination", ""), constantGetter("referrer", "about:client"), constantGetter("referrerPolicy", ""),
 		constantGetter("mode", "cors"), constantGetter("credentials", "same-origin"), constantGetter("cache", "default"),
 		constantGetter("integrity", ""), constantGetter("duplex", "half"),
@@ -154,7 +164,7 @@ func init() {
 			c.body = q.body.clone(r, "Request.clone")
 			c.header = q.fields().clone()
 			c.header.immutable = q.header.immutable
-			c.headerObj, c.paramsObj, c.cookies, c.signal = nil, nil, nil, nil
+			c.headerObj, c.paramsObj, c.cookies, c.tls, c.signal = nil, nil, nil, nil, nil
 			if q.signal != nil {
 				c.follow(r, q.signal)
 			}

@@ -5,12 +5,24 @@ interface Request {
   readonly params: Record<string, string>;
   /** The cookies that came. What is set or deleted here is said by the answer, whatever Response that is. */
   cookies: CookieMap;
+  /** What TLS told; null without it. The client is null unless it showed a certificate. */
+  readonly tls: { client: fortuna.TLSClient | null } | null;
 }
 
 declare namespace fortuna {
   interface Context {
     /** Lets work go on after the answer has been sent. */
     waitUntil(work: Promise<unknown>): void;
+  }
+
+  interface TLSClient {
+    /** Distinguished names, like "CN=alice,O=Example". */
+    subject: string;
+    issuer: string;
+    /** SHA-256 of the certificate, in hex. */
+    fingerprint: string;
+    /** It leads to an authority of client_ca and is valid now. Else anybody may have made it. */
+    verified: boolean;
   }
 
   type Handler<Env = unknown> = (request: Request, env: Env, ctx: Context) => Response | Promise<Response>;

@@ -13,23 +13,23 @@ import (
 // writeBytes is how much a carrier writes before it sets a new deadline.
 const writeBytes = 64 << 10
 
-// slowWriter writes to a peer that may read slowly, but not too slowly.
-type slowWriter struct {
-	nc     net.Conn
+// slowConn is a socket whose Write has patience with a peer that reads slowly, but not too slowly.
+type slowConn struct {
+	net.Conn
 	limits *Limits
 }
 
-// write writes p as long as the peer takes enough of it.
-func (w slowWriter) write(p []byte) error {
+// Write writes p as long as the peer takes enough of it.
+func (w slowConn) Write(p []byte) (written int, err error) {
 	for len(p) > 0 {
 		before, _ := w.unacknowledged()
 		if d := w.limits.WriteDeadline; d >= 0 {
-			if err := w.nc.SetWriteDeadline(time.Now().Add(d)); err != nil {
-				return err
+			if err := w.SetWriteDeadline(time.Now().Add(d)); err != nil {
+				return written, err
 			}
 		}
-		n, err := w.nc.Write(p[:min(len(p), writeBytes)])
-		p = p[n:]
+		n, err := w.Conn.Write(p[:min(len(p), writeBytes)])
+		p, written = p[n:], written+n
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			// The kernel wakes a writer only when a third of its buffer is free: what the peer acknowledged counts.
 			taken := n
@@ -41,15 +41,24 @@ func (w slowWriter) write(p []byte) error {
 			}
 		}
 		if err != nil {
-			return err
+			return written, err
 		}
 	}
-	return nil
+	return written, nil
+}
+
+// CloseWrite ends our direction.
+func (w slowConn) CloseWrite() error {
+	half, ok := w.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite()
 }
 
 // unacknowledged is how much the kernel holds that the peer has not acknowledged.
-func (w slowWriter) unacknowledged() (n int, ok bool) {
-	sc, is := w.nc.(syscall.Conn)
+func (w slowConn) unacknowledged() (n int, ok bool) {
+	sc, is := w.Conn.(syscall.Conn)
 	if !is {
 		return 0, false
 	}
