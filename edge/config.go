@@ -18,6 +18,7 @@ type Config struct {
 	Addr    string           // host:port; port 0 picks a free one, an empty host means every address
 	Loops   int              // event loops, each with its goroutine; 0 means one per core
 	Handler exchange.Handler // required
+	H2C     bool             // HTTP/2 without TLS for clients that begin with it (RFC 9113 section 3.3); else they get 505
 	Limits  Limits           // zero fields mean those of DefaultLimits
 	Access  func(Record)     // called when an answer is complete, on the goroutine that completed it; nil: none
 	Log     *slog.Logger     // nil: slog.Default()

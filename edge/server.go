@@ -15,12 +15,15 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/h2"
 )
 
 // Server is a listening address, its loops and their connections. Its methods may be called from anywhere.
 type Server struct {
 	handler    exchange.Handler
 	limits     Limits
+	h2         *h2.Server
+	h2c        bool
 	access     func(Record)
 	log        *slog.Logger
 	addr       *net.TCPAddr
@@ -60,8 +63,10 @@ func Listen(cfg Config) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	s.h2, s.h2c = h2.New(s.limits.h2(), s.log), cfg.H2C
 	s.sweepEvery = s.limits.sweepEvery()
 	if err := s.bind(cfg.Addr); err != nil {
+		s.h2.Close()
 		return nil, fmt.Errorf("listen on %q: %w", cfg.Addr, err)
 	}
 	n := cfg.Loops
@@ -126,6 +131,7 @@ func (s *Server) Drain(ctx context.Context) error {
 		k.ring()
 	}
 	s.mu.Unlock()
+	s.h2.Drain()
 	for s.open.Load() > 0 {
 		select {
 		case <-s.empty:
@@ -151,6 +157,7 @@ func (s *Server) Close() error {
 			k.cut()
 		}
 		s.mu.Unlock()
+		s.h2.Close()
 		s.carriers.Wait()
 		closeSocket(s.claim)
 	})
