@@ -37,10 +37,10 @@ func (t *Stream) Request(q *exchange.Request) error {
 		return err
 	}
 	switch {
-	case t.r.Body == http.NoBody && q.Length > 0:
-		return malformed("Content-Length announces a body and there is none")
-	case t.r.Body != http.NoBody && t.r.ContentLength < 0:
+	case t.r.ContentLength < 0:
 		q.Length = -1
+	case t.r.ContentLength == 0 && q.Length > 0: // the head ended the stream
+		return malformed("Content-Length announces a body and there is none")
 	}
 	return nil
 }

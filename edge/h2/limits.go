@@ -33,8 +33,7 @@ const (
 	PingAfter             = 30 * time.Second
 	PingDeadline          = 15 * time.Second // for the answer to a ping, sent after PingAfter of silence
 	farewellMax           = time.Second      // discarding input after GOAWAY, so that the peer can read it
-	farewellWriteDeadline = 100 * time.Millisecond
-	frameBytesMax         = 16 << 10 // of one frame we read: the least that RFC 9113 allows
+	frameBytesMax         = 16 << 10         // of one frame we read: the least that RFC 9113 allows
 	unlimited             = math.MaxInt32
 )
 
