@@ -75,6 +75,7 @@ func (w *workshop) listen() (*edge.Server, error) {
 		Addr:    net.JoinHostPort(w.door.host, strconv.Itoa(w.door.port)),
 		Loops:   w.loops,
 		Handler: w.front,
+		H2C:     w.project.config.Server.H2C,
 		Limits:  w.door.limits,
 		Access:  access,
 		Log:     slog.New(slog.NewTextHandler(streamWriter{t, t.err}, &slog.HandlerOptions{Level: slog.LevelWarn})),

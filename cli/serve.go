@@ -187,7 +187,7 @@ func (h *house) listen() (*edge.Server, error) {
 		return nil, err
 	}
 	server, err := edge.Listen(edge.Config{
-		Addr: address, Loops: h.loops, Handler: h, Limits: h.door.limits,
+		Addr: address, Loops: h.loops, Handler: h, H2C: c.Server.H2C, Limits: h.door.limits,
 		Access: h.journal.access(), Log: h.journal.log,
 	})
 	if err != nil {

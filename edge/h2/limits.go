@@ -1,7 +1,6 @@
 package h2
 
 import (
-	"math"
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/http1"
@@ -34,16 +33,16 @@ const (
 	PingDeadline          = 15 * time.Second // for the answer to a ping, sent after PingAfter of silence
 	farewellMax           = time.Second      // discarding input after GOAWAY, so that the peer can read it
 	frameBytesMax         = 16 << 10         // of one frame we read: the least that RFC 9113 allows
-	unlimited             = math.MaxInt32
+	streamsMax            = 1 << 20          // net/http counts multiples of it in 32 bits
 )
 
 // over reports whether a count is beyond its limit.
 func over(got, limit int) bool { return limit >= 0 && got > limit }
 
-// atMost is a limit for who knows no negative one.
+// atMost is a limit of streams for who knows no negative one.
 func atMost(limit int) int {
 	if limit < 0 {
-		return unlimited
+		return streamsMax
 	}
-	return limit
+	return min(limit, streamsMax)
 }
