@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -38,13 +37,14 @@ func multiplex(c *conn) {
 			ended()
 			return
 		}
-		s.serveStreams(nc, read, remote, ended)
+		s.serveStreams(nc, read, exchange.Request{Remote: remote}, ended)
 	}()
 }
 
 // serveStreams serves HTTP/2 on nc, of which read was read already, and calls ended when it is closed. From anywhere.
-func (s *Server) serveStreams(nc net.Conn, read []byte, remote netip.AddrPort, ended func()) {
-	s.h2.Serve(nc, read, func(h *h2.Stream) { serveStream(s, h, remote) }, ended)
+// Each request says of the connection what like does.
+func (s *Server) serveStreams(nc net.Conn, read []byte, like exchange.Request, ended func()) {
+	s.h2.Serve(nc, read, func(h *h2.Stream) { serveStream(s, h, like) }, ended)
 }
 
 // stream drives one exchange of an HTTP/2 connection, with a goroutine of its own that may block and is the exchange's
@@ -67,9 +67,10 @@ type stream struct {
 }
 
 // serveStream is the life of a stream.
-func serveStream(s *Server, h *h2.Stream, remote netip.AddrPort) {
+func serveStream(s *Server, h *h2.Stream, like exchange.Request) {
 	t := &stream{s: s, h: h, bell: make(chan struct{}, 1)}
-	t.x = newAnswer(s, t, t, remote)
+	t.x = newAnswer(s, t, t, like.Remote)
+	t.x.req = like
 	defer t.end()
 	if !t.begin() {
 		return

@@ -6,10 +6,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -546,4 +550,40 @@ func TestStream_preface(t *testing.T) {
 	if r, _ := c.answer("GET"); r.StatusCode != 505 {
 		t.Errorf("after a request: got %d", r.StatusCode)
 	}
+}
+
+// Under TLS, what ALPN has chosen HTTP/2 for is any net.Conn.
+func TestStream_tls(t *testing.T) {
+	s := start(t, Config{Log: quiet, Handler: exchange.HandlerFunc(func(x exchange.Exchange) {
+		x.Head(200, nil)
+		_ = x.Write(fmt.Append(nil, x.Request().TLS, x.Request().Remote))
+		x.End()
+	})})
+	certified := httptest.NewTLSServer(nil) // for its certificate
+	defer certified.Close()
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: certified.TLS.Certificates, NextProtos: []string{"h2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	ended := make(chan struct{})
+	remote := netip.MustParseAddrPort("192.0.2.1:1")
+	go func() {
+		nc, err := ln.Accept()
+		if err != nil {
+			t.Error(err)
+			close(ended)
+			return
+		}
+		s.serveStreams(nc, nil, exchange.Request{Remote: remote, TLS: true}, func() { close(ended) })
+	}()
+	roots := x509.NewCertPool()
+	roots.AddCert(certified.Certificate())
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "example.com"}, ForceAttemptHTTP2: true}
+	r, got := fetch(t, &http.Client{Transport: transport, Timeout: 20 * time.Second}, "GET", "https://"+ln.Addr().String(), nil)
+	if r.ProtoMajor != 2 || got != "true "+remote.String() {
+		t.Errorf("got %s %q", r.Proto, got)
+	}
+	transport.CloseIdleConnections()
+	<-ended
 }

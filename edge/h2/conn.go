@@ -28,6 +28,7 @@ type conn struct {
 
 	writing sync.Mutex
 	out     frames
+	said    bool // GOAWAY, for a flood
 
 	mu       sync.Mutex
 	since    time.Time // when the counts of floods began
@@ -90,8 +91,14 @@ func (c *conn) SetReadDeadline(time.Time) error { return nil }
 func (c *conn) Write(p []byte) (n int, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	if c.said {
+		return 0, net.ErrClosed
+	}
 	n, err = c.Conn.Write(p)
 	c.out.feed(p[:n], c.departed)
+	if c.hasFlooded() {
+		c.say()
+	}
 	return n, err
 }
 
@@ -159,15 +166,24 @@ func (c *conn) hasFlooded() bool {
 
 // leave tells the peer to calm down, and gives it the time to read that.
 func (c *conn) leave() {
-	if c.writing.TryLock() { // or else the peer does not read
-		if c.out.between() {
-			_ = c.Conn.SetWriteDeadline(time.Now().Add(farewellMax))
-			_, _ = c.Conn.Write(appendGoAway(nil, c.highest, codeCalm)) // it will see the end
-		}
-		c.writing.Unlock()
-	}
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(farewellMax)) // the peer may not read
+	c.writing.Lock()
+	c.say()
+	c.writing.Unlock()
 	c.due(farewellMax)
 	_, _ = io.Copy(io.Discard, c.Conn) // until the deadline, or the peer's end
+}
+
+// say sends GOAWAY, as soon as a frame may begin. Called with writing held.
+func (c *conn) say() {
+	if c.said || !c.out.between() {
+		return
+	}
+	c.said = true
+	c.mu.Lock()
+	highest := c.highest
+	c.mu.Unlock()
+	_, _ = c.Conn.Write(appendGoAway(nil, highest, codeCalm)) // who does not read it sees the end
 }
 
 // appendGoAway appends a GOAWAY frame (RFC 9113 section 6.8).

@@ -14,6 +14,7 @@ import (
 type scratch struct {
 	text   []byte
 	names  []string
+	broken bool // a part of the head has an LF: without, it can be no line but its own
 	parser http1.Parser
 }
 
@@ -28,8 +29,9 @@ func (t *Stream) Request(q *exchange.Request) error {
 		clear(s.names)
 		scratches.Put(s)
 	}()
-	if err := s.write(t.r); err != nil {
-		return err
+	s.write(t.r)
+	if s.broken {
+		return malformed("a line break in the head")
 	}
 	s.parser.Limits = t.limits.HTTP
 	s.parser.Reset()
@@ -46,15 +48,12 @@ func (t *Stream) Request(q *exchange.Request) error {
 }
 
 // write writes the head of r down.
-func (s *scratch) write(r *http.Request) error {
-	if strings.ContainsAny(r.Method, " \r\n") || strings.ContainsAny(r.RequestURI, " \r\n") || strings.ContainsAny(r.Host, "\r\n") {
-		return malformed("a space or a line break in :method, :path or :authority")
-	}
-	s.text = append(s.text[:0], r.Method...)
-	s.text = append(s.text, ' ')
-	s.text = append(s.text, r.RequestURI...)
-	s.text = append(s.text, " HTTP/1.1\r\n"...)
-	s.line("Host", r.Host)
+func (s *scratch) write(r *http.Request) {
+	s.text, s.broken = s.text[:0], false
+	s.add(r.Method, " ")
+	s.add(r.RequestURI, " HTTP/1.1\r\n")
+	s.add("Host", ": ")
+	s.add(r.Host, "\r\n")
 	s.names = s.names[:0]
 	for name := range r.Header {
 		s.names = append(s.names, name)
@@ -62,24 +61,20 @@ func (s *scratch) write(r *http.Request) error {
 	slices.Sort(s.names)
 	for _, name := range s.names {
 		for _, value := range r.Header[name] {
-			if strings.ContainsAny(value, "\r\n") {
-				return malformed("a line break in a field")
-			}
 			if name == "Host" && value == r.Host { // another is refused, being the second
 				continue
 			}
-			s.line(name, value)
+			s.add(name, ": ")
+			s.add(value, "\r\n")
 		}
 	}
 	s.text = append(s.text, "\r\n"...)
-	return nil
 }
 
-func (s *scratch) line(name, value string) {
-	s.text = append(s.text, name...)
-	s.text = append(s.text, ": "...)
-	s.text = append(s.text, value...)
-	s.text = append(s.text, "\r\n"...)
+// add writes a part of the head and what follows it.
+func (s *scratch) add(part, then string) {
+	s.broken = s.broken || strings.IndexByte(part, '\n') >= 0
+	s.text = append(append(s.text, part...), then...)
 }
 
 func malformed(reason string) error {
