@@ -34,6 +34,7 @@ type config struct {
 	Server struct {
 		Listen string        // address; empty when it is not set
 		Grace  time.Duration // for what is in flight at the end; 0 when it is not set
+		H2C    bool          // HTTP/2 without TLS
 	}
 	CompatibilityDate string // accepted, so that a Workers project moves over unchanged; nothing depends on it
 	Vars              map[string]any
@@ -59,6 +60,7 @@ var configKeys = map[string]func(c *config, v value) error{
 	"dev.open":      func(c *config, v value) (err error) { c.Dev.Open, err = v.truth(); return },
 	"dev.https":     func(c *config, v value) (err error) { c.Dev.TLS, err = v.truth(); return },
 	"server.listen": func(c *config, v value) (err error) { c.Server.Listen, err = v.text(); return },
+	"server.h2c":    func(c *config, v value) (err error) { c.Server.H2C, err = v.truth(); return },
 	"server.grace_ms": func(c *config, v value) error {
 		n, err := v.integer(1, 3_600_000)
 		c.Server.Grace = time.Duration(n) * time.Millisecond

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
+	"time"
 )
 
 // configOf loads a fortuna.toml with that text.
@@ -29,6 +30,11 @@ port = 0
 host = "::1"
 open = true
 
+[server]
+listen = ":80"
+grace_ms = 500
+h2c = true
+
 [vars]
 TITLE = "Shop"
 RATE = 0.5
@@ -38,6 +44,7 @@ OPEN = true
 [limits]
 cpu_ms = 80
 body_bytes = 2048
+streams_max = 50
 
 [build]
 minify = true
@@ -62,6 +69,9 @@ func TestLoadConfig(t *testing.T) {
 	if c.Dev.Port == nil || *c.Dev.Port != 0 || c.Dev.Host != "::1" || !c.Dev.Open || !c.Minify {
 		t.Errorf("got %+v", c)
 	}
+	if c.Server.Listen != ":80" || c.Server.Grace != 500*time.Millisecond || !c.Server.H2C {
+		t.Errorf("got %+v", c.Server)
+	}
 	if want := map[string]any{"TITLE": "Shop", "RATE": 0.5, "PAGES": int64(3), "OPEN": true}; !reflect.DeepEqual(c.Vars, want) {
 		t.Errorf("vars: got %v, want %v", c.Vars, want)
 	}
@@ -72,7 +82,7 @@ func TestLoadConfig(t *testing.T) {
 		t.Errorf("egress: got %v", c.Egress)
 	}
 	inside, outside, err := c.limits()
-	if err != nil || inside.CPU.Milliseconds() != 80 || outside.HTTP.BodyBytesMax != 2048 {
+	if err != nil || inside.CPU.Milliseconds() != 80 || outside.HTTP.BodyBytesMax != 2048 || outside.StreamsMax != 50 {
 		t.Errorf("limits: got %v, %v, %v", inside.CPU, outside.HTTP.BodyBytesMax, err)
 	}
 }

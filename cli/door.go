@@ -85,7 +85,7 @@ func (d door) open(c edge.Config, table *tlsTable, command func(host string, por
 	if c.TLS == nil || table.Redirect == nil {
 		return e, nil
 	}
-	c.Handler, c.TLS, c.HSTS, c.Loops, c.Access = redirect(e.Addr().(*net.TCPAddr).Port), nil, 0, 1, nil
+	c.Handler, c.TLS, c.HSTS, c.H2C, c.Loops, c.Access = redirect(e.Addr().(*net.TCPAddr).Port), nil, 0, false, 1, nil
 	from := door{host: d.host, port: *table.Redirect}
 	c.Addr = net.JoinHostPort(from.host, strconv.Itoa(from.port))
 	if e.redirect, err = edge.Listen(c); err != nil {
@@ -133,7 +133,7 @@ func (w *workshop) listen() (e *entrance, err error) {
 	}
 	t, table := w.process.term, &w.project.config.TLS
 	c := edge.Config{
-		Loops: w.loops, Handler: w.front, HSTS: table.hsts(),
+		Loops: w.loops, Handler: w.front, HSTS: table.hsts(), H2C: w.project.config.Server.H2C,
 		Log: slog.New(slog.NewTextHandler(streamWriter{t, t.err}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	if w.options.level <= slices.Index(levels, "info") {

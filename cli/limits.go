@@ -23,6 +23,9 @@ var edgeLimits = []struct {
 	{"idle_ms", "ms", func(l *edge.Limits, n int) { l.IdleDeadline = time.Duration(n) * time.Millisecond }},
 	{"connections_max", "connections", func(l *edge.Limits, n int) { l.ConnectionsMax = n }},
 	{"per_ip_max", "connections", func(l *edge.Limits, n int) { l.PerIPMax = n }},
+	{"streams_max", "requests", func(l *edge.Limits, n int) { l.StreamsMax = n }},
+	{"resets_max", "streams", func(l *edge.Limits, n int) { l.ResetsMax = n }},
+	{"controls_max", "frames", func(l *edge.Limits, n int) { l.ControlsMax = n }},
 }
 
 // limits are the defaults with what [limits] changes.

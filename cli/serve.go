@@ -187,7 +187,7 @@ func (h *house) listen() (*entrance, error) {
 	if _, h.door.limits, err = c.limits(); err != nil {
 		return nil, err
 	}
-	d := edge.Config{Loops: h.loops, Handler: h, HSTS: c.TLS.hsts(), Access: h.journal.access(), Log: h.journal.log}
+	d := edge.Config{Loops: h.loops, Handler: h, HSTS: c.TLS.hsts(), H2C: c.Server.H2C, Access: h.journal.access(), Log: h.journal.log}
 	if h.door.https = c.TLS.configured(); h.door.https {
 		if d.TLS, err = c.TLS.open(filepath.Dir(c.File), h.journal.log); err != nil {
 			return nil, err

@@ -75,7 +75,7 @@ func (t *tlsTable) configured() bool { return t.Cert != "" || t.Key != "" || len
 
 // options are what edge/tls needs for the certificates of the table, whose files are relative to root.
 func (t *tlsTable) options(root string) (tls.Config, error) {
-	c := tls.Config{HandshakesMax: t.HandshakesMax, ClientAuth: clientAuths[t.ClientAuth]}
+	c := tls.Config{Protocols: []string{"h2", "http/1.1"}, HandshakesMax: t.HandshakesMax, ClientAuth: clientAuths[t.ClientAuth]}
 	if t.Cert != "" || t.Key != "" {
 		if t.Cert == "" || t.Key == "" {
 			return c, t.at.wrong("", "[tls] needs both cert and key, each the name of a PEM file")

@@ -29,6 +29,7 @@ var layers = []struct {
 	{"edge/exchange", nil, "the vocabulary that edge and runtime share depends on neither"},
 	{"edge/http1", []string{"edge/exchange"}, "the codec knows neither sockets nor JavaScript"},
 	{"edge/tls", []string{"edge/exchange"}, "records are bytes: whose socket they came from and what is in them is not its business"},
+	{"edge/h2", []string{"edge/exchange", "edge/http1"}, "streams are requests by the rules of http1; who answers them is edge's business"},
 	{"runtime", []string{"runtime/...", "edge/exchange"}, "runtime runs JavaScript: it knows a connection only as exchange.Exchange"},
 	{"runtime/bundle", nil, "a bundle is made the same way wherever it will run"},
 	{"runtime/router", nil, "the router finds values; what they are is not its business"},
@@ -41,7 +42,9 @@ var layers = []struct {
 
 // outsiders says which folders may import what is not ours, so that each dependency can be replaced in one place.
 var outsiders = []struct {
-	prefix, folder, reason string
+	prefix string
+	folder string // or several, with spaces between
+	reason string
 }{
 	{"github.com/tidwall/evio", "edge", "the faults of evio's write path and Wake are worked around in one package"},
 	{"github.com/dop251/goja", "runtime", "a VM belongs to one goroutine, which only runtime knows"},
@@ -53,7 +56,7 @@ var outsiders = []struct {
 	{"github.com/fsnotify/fsnotify", "cli", "only dev watches files"},
 	{"golang.org/x/term", "cli", "only cli knows whether a person is there"},
 	{"flag", "cli", "flags become options before anything else sees them"},
-	{"net/http", "runtime", "served requests go through edge; net/http is for outbound fetch"},
+	{"net/http", "runtime edge/h2", "requests are served by edge; net/http is for outbound fetch, and frames and flow control of HTTP/2"},
 }
 
 // world is what only cli may touch: the rest of the program is given what it needs, so that tests can give it too.
@@ -164,7 +167,7 @@ func complaints(folder string, file *ast.File) []string {
 // forbidden is why a folder may not import a package, or "".
 func forbidden(folder, imported string) string {
 	for _, o := range outsiders {
-		if within(imported, o.prefix) && !within(folder, o.folder) {
+		if within(imported, o.prefix) && !slices.ContainsFunc(strings.Fields(o.folder), func(f string) bool { return within(folder, f) }) {
 			return "only " + o.folder + " may: " + o.reason
 		}
 	}
@@ -211,6 +214,8 @@ func TestLayers_forbidden(t *testing.T) {
 		{"edge", "runtime/router", false},
 		{"edge/http1", "edge", false},
 		{"edge/exchange", "edge/http1", false},
+		{"edge/h2", "edge/http1", true},
+		{"edge/http1", "edge/h2", false},
 		{"runtime", "edge/exchange", true},
 		{"runtime", "edge", false},
 		{"runtime/web", "runtime", false},
@@ -235,6 +240,7 @@ func TestLayers_forbidden(t *testing.T) {
 		{"runtime/bundle", "github.com/evanw/esbuild/pkg/api", true},
 		{"runtime", "github.com/urfave/cli/v2", false},
 		{"edge", "net/http", false},
+		{"edge/h2", "net/http", true},
 		{"edge", "strings", true},
 	} {
 		if got := forbidden(tt.folder, tt.imported); (got == "") != tt.ok {

@@ -22,6 +22,7 @@ type Config struct {
 	Handler exchange.Handler // required
 	TLS     *tls.Server      // nil: connections are plain; whoever opened it closes it
 	HSTS    time.Duration    // with TLS, how long browsers shall use nothing else for this host (RFC 6797); 0: not said
+	H2C     bool             // HTTP/2 without TLS for clients that begin with it (RFC 9113 section 3.3); else they get 505
 	Limits  Limits           // zero fields mean those of DefaultLimits
 	Access  func(Record)     // called when an answer is complete, on the goroutine that completed it; nil: none
 	Log     *slog.Logger     // nil: slog.Default()

@@ -3,11 +3,13 @@
 package edge
 
 import (
+	"bytes"
 	"net/netip"
 	"runtime/debug"
 	"slices"
 	"time"
 
+	"github.com/fortunadws/fortuna/edge/h2"
 	"github.com/fortunadws/fortuna/edge/http1"
 	"github.com/fortunadws/fortuna/edge/tls"
 	"github.com/tidwall/evio"
@@ -15,6 +17,9 @@ import (
 
 // outBytesMax is how much of pipelined answers is gathered before a write.
 const outBytesMax = 64 << 10
+
+// h2Marker is how a connection begins on which HTTP/2 is spoken.
+var h2Marker = []byte(h2.Marker)
 
 // mode is where a connection is in the life of a request.
 type mode uint8
@@ -51,6 +56,7 @@ type conn struct {
 	refused bool // at the door
 	sealed  bool // the first piece of rest is records
 	woken   bool // Wake was called and Data(nil) has not come
+	streams bool // the peer speaks HTTP/2, which is spoken off the loop
 }
 
 // received takes what evio read.
@@ -74,6 +80,12 @@ func (c *conn) data(in []byte) {
 		if len(c.in) > 0 {
 			c.in = append(c.in, in...)
 			in = c.in
+		}
+		if c.served == 0 && c.mode <= inHead && c.loop.s.h2c && bytes.HasPrefix(in, h2Marker) {
+			c.streams, c.mode, c.x = true, busy, nil
+			c.in = append([]byte(nil), in...)
+			c.leave()
+			return
 		}
 		c.trips(in)
 	}
@@ -349,7 +361,11 @@ func (c *conn) closed() {
 func (c *conn) detached() {
 	c.awake()
 	c.loop.remove(c)
-	carry(c)
+	if c.streams {
+		multiplex(c)
+	} else {
+		carry(c)
+	}
 	c.mode, c.x, c.parser, c.in, c.rest, c.secure = dead, nil, nil, nil, nil, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 
-	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/edge/http1"
 )
 
@@ -14,6 +13,8 @@ var (
 	refuseHandler  = &http1.Error{Status: 500, Code: "handler_error", Reason: "the handler failed"}
 	refuseHead     = &http1.Error{Status: 408, Code: "deadline", Reason: "the request head took too long"}
 	refuseBody     = &http1.Error{Status: 408, Code: "deadline", Reason: "the request body took too long"}
+	refuseLarge    = &http1.Error{Status: 413, Code: "body_too_large", Reason: "the body is larger than this server takes"}
+	refuseLength   = &http1.Error{Status: 400, Code: "bad_request", Reason: "the body is not as long as Content-Length says"}
 	refuseCapacity = &http1.Error{Status: 503, Code: "no_capacity", Reason: "too many connections"}
 	refuseAddress  = &http1.Error{Status: 503, Code: "no_capacity", Reason: "too many connections from this address"}
 	refusePlain    = &http1.Error{Status: 400, Code: "plain_http", Reason: "this port speaks TLS: ask it for https:// instead of http://"}
@@ -29,21 +30,10 @@ func refusalOf(err error) *http1.Error {
 	return &http1.Error{Status: 400, Code: "bad_request", Reason: "the request cannot be parsed"}
 }
 
-// appendRefusal appends e as the answer to a request with the method. One that asks to come back says when.
+// appendRefusal appends e as the answer to a request with the method.
 func appendRefusal(dst, date []byte, e *http1.Error, method string) []byte {
 	start := len(dst)
-	if e.Status == 503 {
-		body := e.Code + ": " + e.Reason + "\n"
-		dst = http1.AppendHead(dst, &http1.Head{
-			Status: e.Status, Minor: 1, ContentLength: int64(len(body)), Close: true, Date: date,
-			Header: []exchange.Field{
-				{Name: "Content-Type", Value: "text/plain; charset=utf-8"}, {Name: "Retry-After", Value: "1"},
-			},
-		})
-		dst = append(dst, body...)
-	} else {
-		dst = http1.AppendRefusal(dst, e, date)
-	}
+	dst = http1.AppendRefusal(dst, e, date)
 	if method == "HEAD" {
 		dst = dst[:start+bytes.Index(dst[start:], []byte("\r\n\r\n"))+4]
 	}

@@ -3,6 +3,7 @@ package edge
 import (
 	"time"
 
+	"github.com/fortunadws/fortuna/edge/h2"
 	"github.com/fortunadws/fortuna/edge/http1"
 )
 
@@ -29,6 +30,9 @@ type Limits struct {
 	AheadBytesMax   int // input read ahead while an answer is pending; beyond it reading stops
 	BodyBufferBytes int // a body up to this is read whole before its handler runs; a longer one is streamed, this much ahead
 	UnsentBytesMax  int // unsent bytes of a streamed answer at which its connection is cut
+	StreamsMax      int // requests in flight on one HTTP/2 connection
+	ResetsMax       int // streams of one that its peer resets, or makes us reset, in h2.FloodPeriod
+	ControlsMax     int // frames of one that carry no request, in h2.FloodPeriod
 }
 
 // DefaultLimits returns the table of every limit of this package, with the reason for each.
@@ -54,6 +58,9 @@ func DefaultLimits() Limits {
 		AheadBytesMax:   64 << 10,         // one read of the loop; more is held by the kernel, on the peer's account
 		BodyBufferBytes: 64 << 10,         // forms and JSON; what is longer a handler may want to pass on, or to refuse
 		UnsentBytesMax:  16 << 20,         // for a handler that writes on without waiting for Drained
+		StreamsMax:      100,              // what RFC 9113 recommends at least; a browser opens as many for one page
+		ResetsMax:       200,              // a user who leaves a page resets what it was loading; rapid reset is thousands
+		ControlsMax:     10000,            // a ping each millisecond, by which gRPC measures, and settings and priorities
 	}
 }
 
@@ -76,12 +83,22 @@ func (m Limits) withDefaults() Limits {
 		{&m.ConnectionsMax, &d.ConnectionsMax}, {&m.PerIPMax, &d.PerIPMax},
 		{&m.RequestsMax, &d.RequestsMax}, {&m.PipelinedMax, &d.PipelinedMax},
 		{&m.AheadBytesMax, &d.AheadBytesMax}, {&m.BodyBufferBytes, &d.BodyBufferBytes}, {&m.UnsentBytesMax, &d.UnsentBytesMax},
+		{&m.StreamsMax, &d.StreamsMax}, {&m.ResetsMax, &d.ResetsMax}, {&m.ControlsMax, &d.ControlsMax},
 	} {
 		if *p.have == 0 {
 			*p.have = *p.want
 		}
 	}
 	return m
+}
+
+// h2 is what of m bounds an HTTP/2 connection.
+func (m *Limits) h2() h2.Limits {
+	return h2.Limits{
+		HTTP: m.HTTP, StreamsMax: m.StreamsMax, WindowBytes: m.BodyBufferBytes, RequestsMax: m.RequestsMax,
+		ResetsMax: m.ResetsMax, ControlsMax: m.ControlsMax,
+		HeadDeadline: m.HeadDeadline, WriteDeadline: m.WriteDeadline, IdleDeadline: m.IdleDeadline,
+	}
 }
 
 // over reports whether a duration or count is beyond its limit; a negative limit is none.

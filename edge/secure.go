@@ -66,6 +66,9 @@ func (c *conn) shaken() {
 	case err != nil: // which the peer was told
 		c.mode = closing
 		c.settle(true)
+	case done && c.secure.Protocol() == "h2":
+		c.streams, c.mode = true, busy
+		c.leave()
 	case done:
 		c.become(idle)
 		c.open()
@@ -155,6 +158,9 @@ func (k *carrier) attach(socket slowConn) (net.Conn, bool) {
 	}
 	out, _, err := k.secure.Progress()
 	if _, werr := socket.Write(out); werr != nil || err != nil {
+		return nil, false
+	}
+	if k.secure.Protocol() == "h2" { // who says so much before its handshake is over is no client of HTTP/2
 		return nil, false
 	}
 	return k.secure.Attach(socket), true

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/h2"
 	"github.com/fortunadws/fortuna/edge/http1"
 	"github.com/fortunadws/fortuna/edge/tls"
 )
@@ -23,8 +24,10 @@ import (
 type Server struct {
 	handler    exchange.Handler
 	tls        *tls.Server
-	hsts       string // the line of it that every answer has, or ""
+	hsts       string // the value of the field that every answer has, or ""
 	limits     Limits
+	h2         *h2.Server
+	h2c        bool
 	access     func(Record)
 	log        *slog.Logger
 	addr       *net.TCPAddr
@@ -62,13 +65,15 @@ func Listen(cfg Config) (*Server, error) {
 		perIP: map[netip.Addr]int{}, carrying: map[*carrier]struct{}{},
 	}
 	if cfg.TLS != nil && cfg.HSTS > 0 {
-		s.hsts = fmt.Sprintf("Strict-Transport-Security: max-age=%d\r\n", int64(cfg.HSTS.Seconds()))
+		s.hsts = fmt.Sprintf("max-age=%d", int64(cfg.HSTS.Seconds()))
 	}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	s.h2, s.h2c = h2.New(s.limits.h2(), s.log), cfg.H2C
 	s.sweepEvery = s.limits.sweepEvery()
 	if err := s.bind(cfg.Addr); err != nil {
+		s.h2.Close()
 		return nil, fmt.Errorf("listen on %q: %w", cfg.Addr, err)
 	}
 	n := cfg.Loops
@@ -110,9 +115,16 @@ func (s *Server) bind(addr string) error {
 	}
 }
 
+// hstsField is from RFC 6797 section 6.1.
+const hstsField = "Strict-Transport-Security"
+
 // appendDate appends the lines that every answer has.
 func (s *Server) appendDate(dst []byte, now time.Time) []byte {
-	return append(http1.AppendDate(dst, now), s.hsts...)
+	dst = http1.AppendDate(dst, now)
+	if s.hsts != "" {
+		dst = append(append(append(dst, hstsField+": "...), s.hsts...), "\r\n"...)
+	}
+	return dst
 }
 
 // Addr returns the address the server listens on, with its real port.
@@ -138,6 +150,7 @@ func (s *Server) Drain(ctx context.Context) error {
 		k.ring()
 	}
 	s.mu.Unlock()
+	s.h2.Drain()
 	for s.open.Load() > 0 {
 		select {
 		case <-s.empty:
@@ -163,6 +176,7 @@ func (s *Server) Close() error {
 			k.cut()
 		}
 		s.mu.Unlock()
+		s.h2.Close()
 		s.carriers.Wait()
 		closeSocket(s.claim)
 	})

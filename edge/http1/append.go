@@ -28,7 +28,7 @@ func AppendHead(dst []byte, h *Head) []byte {
 	dst = appendStatusLine(dst, status)
 	for i := range h.Header {
 		f := &h.Header[i]
-		if connectionDecides(f.Name) || !validName(f.Name) || !validValue(f.Value) {
+		if !Sendable(f) {
 			continue
 		}
 		dst = append(dst, f.Name...)
@@ -59,6 +59,12 @@ func AppendHead(dst []byte, h *Head) []byte {
 		dst = append(dst, "Connection: keep-alive\r\n"...)
 	}
 	return append(dst, "\r\n"...)
+}
+
+// Sendable reports whether a field that a handler gives may be sent: it is not the connection's to write, and breaks out
+// of no line.
+func Sendable(f *exchange.Field) bool {
+	return !connectionDecides(f.Name) && validName(f.Name) && validValue(f.Value)
 }
 
 // BodyAllowed reports whether an answer may carry a body: not to HEAD, not with 1xx, 204 and 304
@@ -103,11 +109,7 @@ func AppendDate(dst []byte, t time.Time) []byte {
 // AppendRefusal appends a whole small answer in plain text, "code: reason" and a line feed, that closes the
 // connection. date is a Date line of AppendDate, or nil.
 func AppendRefusal(dst []byte, e *Error, date []byte) []byte {
-	header := []exchange.Field{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}}
-	if e.Status == 405 {
-		header = append(header, exchange.Field{Name: "Allow", Value: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"})
-	}
-	body := e.Code + ": " + e.Reason + "\n"
+	header, body := e.Answer()
 	dst = AppendHead(dst, &Head{
 		Status:        e.Status,
 		Header:        header,
