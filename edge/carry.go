@@ -42,7 +42,7 @@ type carrier struct {
 
 	// Touched on the carrying goroutine only.
 	secure *tls.Session // nil without TLS
-	sealed int          // pieces at the head of out that are records
+	sealed bool         // at first, the first piece of out is records
 	x      *answer      // being parsed or answered, here or on the loop it began on
 	dirty  []*answer
 	parser http1.Parser
@@ -62,13 +62,10 @@ func carry(c *conn) {
 	k := &carrier{
 		s: s, remote: c.remote, bell: make(chan struct{}, 1), input: make(chan []byte), quit: make(chan struct{}),
 		out: c.rest, last: c.mode == closing, dead: c.mode == dead,
-		x: c.x, in: c.in, mode: c.mode, since: time.Now(), served: c.served, refused: c.refused, secure: c.secure,
+		x: c.x, in: c.in, mode: c.mode, since: time.Now(), served: c.served, refused: c.refused, secure: c.secure, sealed: c.sealed,
 	}
 	k.moved = k.since
 	k.size = bytesOf(k.out)
-	if c.sealed {
-		k.sealed = 1
-	}
 	if c.parser != nil {
 		k.parser = *c.parser
 	} else {
@@ -196,7 +193,7 @@ func (k *carrier) run(fd int) {
 		if k.receive() {
 			continue
 		}
-		last, ok := k.write(socket, stream)
+		last, ok := k.write(stream)
 		switch {
 		case !ok:
 			return
@@ -281,7 +278,7 @@ func (k *carrier) do(job func()) {
 
 // write sends all that was handed over. It reports whether that was the last answer, and false when the connection
 // has ended.
-func (k *carrier) write(socket slowConn, stream net.Conn) (last, ok bool) {
+func (k *carrier) write(stream net.Conn) (last, ok bool) {
 	for {
 		k.mu.Lock()
 		if k.dead {
@@ -309,12 +306,7 @@ func (k *carrier) write(socket slowConn, stream net.Conn) (last, ok bool) {
 		k.out[0] = nil
 		k.out = k.out[1:]
 		k.mu.Unlock()
-		w := stream
-		if k.sealed > 0 {
-			k.sealed--
-			w = socket
-		}
-		_, err := w.Write(p)
+		_, err := stream.Write(p)
 		k.mu.Lock()
 		k.size -= len(p)
 		k.mu.Unlock()

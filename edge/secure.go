@@ -52,9 +52,15 @@ func (c *conn) shaken() {
 		return
 	}
 	out, done, err := c.secure.Progress()
-	// A few kB at the start of a connection always fit.
-	if n, werr := writeSocket(int(c.fd), out); werr != nil || n < len(out) {
+	n, werr := writeSocket(int(c.fd), out)
+	if werr != nil {
 		c.cut()
+		return
+	}
+	if n < len(out) { // a list of client authorities, perhaps
+		c.rest, c.sealed = append(c.rest, slices.Clone(out[n:])), true
+		c.leave()
+		c.tell()
 		return
 	}
 	switch {
@@ -140,30 +146,30 @@ func (c *conn) part() {
 }
 
 // attach is the connection that requests come and answers go by: socket, or the session over it. It reports false when
-// the peer did not complete its handshake.
-func (k *carrier) attach(socket slowConn) (net.Conn, bool) {
+// there is none, because the peer does not complete its handshake.
+func (k *carrier) attach(socket slowConn) (stream net.Conn, ok bool) {
 	if k.secure == nil {
 		return socket, true
 	}
-	var late <-chan time.Time
+	if k.sealed {
+		k.mu.Lock()
+		p := k.out[0]
+		k.out, k.size = k.out[1:], k.size-len(p)
+		k.mu.Unlock()
+		if _, err := socket.Write(p); err != nil {
+			return nil, false
+		}
+	}
 	if d := k.s.limits.HandshakeDeadline; d >= 0 {
-		late = time.After(d)
+		if socket.SetReadDeadline(time.Now().Add(d)) != nil {
+			return nil, false
+		}
 	}
-	select {
-	case <-k.secure.Over():
-	case <-late:
-		return nil, false
-	case <-k.s.closing:
-		return nil, false
-	}
-	out, _, err := k.secure.Progress()
-	if _, werr := socket.Write(out); werr != nil || err != nil {
-		return nil, false
-	}
+	stream, err := k.secure.Attach(socket)
 	if k.secure.Protocol() == "h2" { // who says so much before its handshake is over is no client of HTTP/2
 		return nil, false
 	}
-	return k.secure.Attach(socket), true
+	return stream, err == nil && socket.SetReadDeadline(time.Time{}) == nil
 }
 
 // part says to the peer of a secured connection that no more comes.

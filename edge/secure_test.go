@@ -20,7 +20,6 @@ import (
 
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/edge/tls"
-	"github.com/tidwall/evio"
 )
 
 // testTLS is a server with a certificate that no client here checks.
@@ -276,27 +275,26 @@ func recordedHello(t *testing.T) string {
 }
 
 func TestSecure_slowReader(t *testing.T) {
-	const size = 8 << 20
-	s := start(t, Config{Handler: answering(strings.Repeat("x", size)), TLS: testTLS(t), Loops: 1, Log: quiet})
-	c := dialTLS(t, s)
-	if err := c.Conn.(*cryptotls.Conn).NetConn().(torn).Conn.(*net.TCPConn).SetReadBuffer(128 << 10); err != nil {
-		t.Fatal(err)
-	}
-	c.send(get)
-	eventually(t, "the connection is leaving its loop", func() bool { // nobody reads yet
-		leaving := make(chan bool)
-		l := s.loops[0]
-		l.Post(func() { leaving <- len(l.conns) == 1 && l.conns[0].act == evio.Detach })
-		return <-leaving
+	const size = 16 << 20 // more than any socket takes
+	body := []byte(strings.Repeat("x", size))
+	written := make(chan struct{}, 1)
+	handler := exchange.HandlerFunc(func(x exchange.Exchange) {
+		x.Head(200, text)
+		_ = x.Write(body) // the client stays
+		x.End()
+		x.Loop().Post(func() { written <- struct{}{} }) // after what the socket took
 	})
+	s := start(t, Config{Handler: handler, TLS: testTLS(t), Log: quiet})
+	c := dialTLS(t, s)
 	for range 2 {
-		if _, body := c.answer("GET"); len(body) != size {
-			t.Errorf("got %d bytes", len(body))
+		c.send(get)
+		<-written // nothing is read before
+		if _, got := c.answer("GET"); len(got) != size {
+			t.Errorf("got %d bytes", len(got))
 		}
 		if got := s.Stats().Carried; got != 1 {
 			t.Errorf("%d connections are carried", got)
 		}
-		c.send(get)
 	}
 }
 

@@ -40,7 +40,10 @@ func multiplex(c *conn) {
 		}
 		like := exchange.Request{Remote: remote}
 		if secure != nil {
-			nc = secure.Attach(nc)
+			if nc, err = secure.Attach(nc); err != nil { // its handshake is over
+				ended()
+				return
+			}
 			like.TLS, like.Client = true, secure.Client()
 		}
 		s.serveStreams(nc, read, like, ended)

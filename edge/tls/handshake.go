@@ -32,13 +32,14 @@ type handshake struct {
 	progress func()
 	came     chan struct{} // told when in has grown
 	quit     chan struct{} // closed by close
-	over     chan struct{} // closed when done
+	over     chan struct{} // closed when done, for who may block
 	held     bool          // the goroutine has a slot; touched by it only
 	begun    bool          // it runs; touched by the driver only
 	once     sync.Once     // of quit
 
 	mu      sync.Mutex
 	in, out []byte
+	nc      net.Conn // nil until attach
 	done    bool
 	err     error
 	client  *exchange.Client
@@ -143,28 +144,56 @@ func (h *handshake) read(p []byte) (int, error) {
 		h.mu.Lock()
 		n := copy(p, h.in)
 		h.in = h.in[n:]
+		nc := h.nc
 		h.mu.Unlock()
 		if n > 0 {
 			return n, nil
 		}
 		h.leave()
-		select {
-		case <-h.came:
-		case <-h.quit:
-			return 0, net.ErrClosed
+		var err error
+		if nc != nil {
+			n, err = nc.Read(p)
+		} else {
+			select {
+			case <-h.came:
+			case <-h.quit:
+			}
 		}
 		if !h.enter() {
 			return 0, net.ErrClosed
+		}
+		if nc != nil {
+			return n, err
 		}
 	}
 }
 
 func (h *handshake) write(p []byte) (int, error) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.nc != nil {
+		return h.nc.Write(p)
+	}
 	h.out = append(h.out, p...)
-	h.mu.Unlock()
 	h.progress()
 	return len(p), nil
+}
+
+// attach lets the handshake go on over nc. By the driver.
+func (h *handshake) attach(nc net.Conn, s *Session) {
+	if !h.begun {
+		h.begun = true
+		go h.run(s)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.nc = nc
+	_, _ = nc.Write(h.out) // if it fails, so does what comes next
+	h.out = nil
+	select {
+	case h.came <- struct{}{}:
+	default: // it was told already
+	}
 }
 
 func (h *handshake) close() { h.once.Do(func() { close(h.quit) }) }

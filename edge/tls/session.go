@@ -85,16 +85,6 @@ func (s *Session) Waiting() int {
 	return len(h.in)
 }
 
-// Over is closed when the handshake has ended; it is for who has nothing else to do until then.
-func (s *Session) Over() <-chan struct{} {
-	if h := s.wire.shake; h != nil {
-		return h.over
-	}
-	return closed
-}
-
-var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
-
 // Read opens records into p, after the handshake. The error is ErrMore, io.EOF when the peer said that no more comes,
 // or why the peer cannot be trusted.
 func (s *Session) Read(p []byte) (int, error) { return s.conn.Read(p) }
@@ -120,12 +110,19 @@ func (s *Session) CloseWrite(dst []byte) []byte {
 	return dst
 }
 
-// Attach makes the session, after its handshake, an ordinary connection over nc, which may block. What was fed and not
-// read is read first. The session must not be used afterwards.
-func (s *Session) Attach(nc net.Conn) net.Conn {
+// Attach makes the session an ordinary connection over nc. It blocks until a handshake that is under way is over, or a
+// deadline of nc. What was fed and not read is read first. The session must not be used afterwards.
+func (s *Session) Attach(nc net.Conn) (net.Conn, error) {
+	if h := s.wire.shake; h != nil {
+		h.attach(nc, s)
+		<-h.over
+	}
+	if _, _, err := s.Progress(); err != nil {
+		return nil, err
+	}
 	s.Keep()
 	s.wire.nc = nc
-	return s.conn
+	return s.conn, nil
 }
 
 // Close frees a handshake that is under way. The driver is done with the session.

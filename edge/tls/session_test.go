@@ -19,7 +19,7 @@ type driver struct {
 	nc     net.Conn
 	jobs   chan struct{} // progress
 	input  chan []byte
-	attach int        // after so many bytes of plaintext the session becomes a net.Conn; 0: never
+	attach int        // after so many bytes of plaintext the session becomes a net.Conn; 0: never; -1: with the first byte
 	ended  chan error // why the session ended
 	client chan *Session
 }
@@ -92,6 +92,9 @@ func (d *driver) run() error {
 				return io.ErrUnexpectedEOF
 			}
 			d.s.Feed(p)
+			if d.attach < 0 {
+				return d.carry()
+			}
 		}
 		if !shaken {
 			out, done, err := d.s.Progress()
@@ -140,7 +143,10 @@ func (d *driver) run() error {
 
 // carry echoes the rest over an ordinary connection.
 func (d *driver) carry() error {
-	nc := d.s.Attach(&socket{d.nc, d.input, nil})
+	nc, err := d.s.Attach(&socket{d.nc, d.input, nil})
+	if err != nil {
+		return err
+	}
 	if _, err := io.Copy(nc, nc); err != nil {
 		return err
 	}
@@ -174,7 +180,7 @@ func TestSession_echo(t *testing.T) {
 	ca := newIssuer(t, "ca")
 	s := open(t, Config{Certificates: []Files{ca.files("a.test")}})
 	for _, version := range []uint16{cryptotls.VersionTLS12, cryptotls.VersionTLS13} {
-		for _, attach := range []int{0, 1, 100_000} {
+		for _, attach := range []int{0, -1, 1, 100_000} {
 			t.Run(cryptotls.VersionName(version), func(t *testing.T) {
 				nc, d := drive(t, s, attach)
 				config := ca.clientConfig("a.test")
@@ -199,6 +205,9 @@ func TestSession_echo(t *testing.T) {
 				}
 				if !bytes.Equal(got, want) {
 					t.Error("the echo differs")
+				}
+				if attach < 0 {
+					d.client <- d.s
 				}
 				if p := (<-d.client).Protocol(); p != "http/1.1" {
 					t.Errorf("got protocol %q", p)
@@ -287,7 +296,7 @@ func TestSession_stalled(t *testing.T) {
 	}
 	_ = stalled.Close() // its deadline would tell otherwise
 	<-d.ended
-	<-d.s.Over()
+	<-d.s.wire.shake.over
 	if _, _, err := d.s.Progress(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("got %v, want that it was closed", err)
 	}
