@@ -126,7 +126,7 @@ func TestConfig_limitsRefused(t *testing.T) {
 	for _, tt := range []struct{ name, text, what, hint string }{
 		{"unknown", "[limits]\ncpu_sm = 1", `fortuna.toml:2:1: unknown key "limits.cpu_sm"`, `did you mean "cpu_ms"?`},
 		{"text for runtime", "[limits]\ncpu_ms = \"1\"", `fortuna.toml:2:1: limits.cpu_ms must be a whole number of ms above 0, got the string "1"`, ""},
-		{"zero for runtime", "[limits]\ncpu_ms = 0", `fortuna.toml:2:1: limits.cpu_ms must be a whole number of ms above 0, got "0"`, ""},
+		{"zero for runtime", "[limits]\ncpu_ms = 0", `fortuna.toml:2:1: limits.cpu_ms must be a whole number of ms above 0, got the number 0`, ""},
 		{"zero for edge", "[limits]\nbody_bytes = 0", `fortuna.toml:2:1: limits.body_bytes must be a whole number of bytes above 0, got the number 0`, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
