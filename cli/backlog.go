@@ -17,8 +17,9 @@ type backlog struct {
 	waiting []piece
 	bytes   int
 	dropped int
-	rung    chan struct{} // told when waiting grows
-	empty   chan struct{} // told when all is written
+	loss    func(dropped int) string // words the loss of lines; nil: as a warning for a person
+	rung    chan struct{}            // told when waiting grows
+	empty   chan struct{}            // told when all is written
 }
 
 // piece is text for one stream.
@@ -72,7 +73,11 @@ func (b *backlog) run() {
 		b.dropped = 0
 		b.mu.Unlock()
 		if dropped > 0 {
-			_, _ = fmt.Fprintf(pieces[0].w, "fortuna: warning: %d lines were dropped: the terminal does not keep up\n", dropped)
+			text := fmt.Sprintf("fortuna: warning: %d lines were dropped: the terminal does not keep up\n", dropped)
+			if b.loss != nil {
+				text = b.loss(dropped)
+			}
+			_, _ = io.WriteString(pieces[0].w, text)
 		}
 		b.settle()
 	}

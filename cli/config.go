@@ -32,9 +32,15 @@ type config struct {
 		TLS  bool
 	}
 	Server struct {
-		Listen string        // address; empty when it is not set
-		Grace  time.Duration // for what is in flight at the end; 0 when it is not set
-		H2C    bool          // HTTP/2 without TLS
+		Listen  string        // address; empty when it is not set
+		Grace   time.Duration // for what is in flight at the end; 0 when it is not set
+		TellsID bool          // answers have the field X-Request-Id
+		H2C     bool          // HTTP/2 without TLS
+	}
+	Access *float64 // the share of answers that is logged; nil when it is not set
+	Admin  struct {
+		Listen *string // address; empty is nowhere, nil when it is not set
+		Pprof  bool
 	}
 	CompatibilityDate string // accepted, so that a Workers project moves over unchanged; nothing depends on it
 	Vars              map[string]any
@@ -66,6 +72,14 @@ var configKeys = map[string]func(c *config, v value) error{
 		c.Server.Grace = time.Duration(n) * time.Millisecond
 		return err
 	},
+	"server.request_id": func(c *config, v value) (err error) { c.Server.TellsID, err = v.truth(); return },
+	"log.access":        func(c *config, v value) (err error) { c.Access, err = v.share(); return },
+	"admin.listen": func(c *config, v value) error {
+		listen, err := v.text()
+		c.Admin.Listen = &listen
+		return err
+	},
+	"admin.pprof":  func(c *config, v value) (err error) { c.Admin.Pprof, err = v.truth(); return },
 	"build.minify": func(c *config, v value) (err error) { c.Minify, err = v.truth(); return },
 	"egress.allow": func(c *config, v value) (err error) {
 		c.Egress, err = v.texts()

@@ -108,10 +108,10 @@ func TestLoadConfig_refused(t *testing.T) {
 		{"unknown inline key", "dev = { prot = 1 }", "", `fortuna.toml:1:9: unknown key "dev.prot"`, `did you mean "port"?`},
 		{"unknown table", "[vras]\nA = 1", "", `fortuna.toml:1:2: unknown key "vras"`, `did you mean "vars"?`},
 		{"nothing near", "zzzzzzzz = 1", "", `fortuna.toml:1:1: unknown key "zzzzzzzz"`,
-			"known keys: build, compatibility_date, dev, egress, limits, main, name, server, tls, vars, env"},
+			"known keys: admin, build, compatibility_date, dev, egress, limits, log, main, name, server, tls, vars, env"},
 		{"unknown key in an environment nobody chose", "[env.staging]\nnmae = \"x\"", "", `fortuna.toml:2:1: unknown key "env.staging.nmae"`, `did you mean "name"?`},
 		{"environments do not nest", "[env.a.env.b]\nname = \"x\"", "", `fortuna.toml:1:8: unknown key "env.a.env"`,
-			"known keys: build, compatibility_date, dev, egress, limits, main, name, server, tls, vars"},
+			"known keys: admin, build, compatibility_date, dev, egress, limits, log, main, name, server, tls, vars"},
 		{"string for a number", "[dev]\nport = \"80\"", "", `fortuna.toml:2:1: dev.port must be a whole number from 0 to 65535, got the string "80"`, ""},
 		{"number out of range", "[dev]\nport = 70000", "", `fortuna.toml:2:1: dev.port must be a whole number from 0 to 65535, got the number 70000`, ""},
 		{"number for a string", "main = 1", "", `fortuna.toml:1:1: main must be a string, got the number 1`, ""},
@@ -136,7 +136,7 @@ func TestConfig_limitsRefused(t *testing.T) {
 	for _, tt := range []struct{ name, text, what, hint string }{
 		{"unknown", "[limits]\ncpu_sm = 1", `fortuna.toml:2:1: unknown key "limits.cpu_sm"`, `did you mean "cpu_ms"?`},
 		{"text for runtime", "[limits]\ncpu_ms = \"1\"", `fortuna.toml:2:1: limits.cpu_ms must be a whole number of ms above 0, got the string "1"`, ""},
-		{"zero for runtime", "[limits]\ncpu_ms = 0", `fortuna.toml:2:1: limits.cpu_ms must be a whole number of ms above 0, got "0"`, ""},
+		{"zero for runtime", "[limits]\ncpu_ms = 0", `fortuna.toml:2:1: limits.cpu_ms must be a whole number of ms above 0, got the number 0`, ""},
 		{"zero for edge", "[limits]\nbody_bytes = 0", `fortuna.toml:2:1: limits.body_bytes must be a whole number of bytes above 0, got the number 0`, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -106,10 +106,7 @@ func dev(p *process, o devOptions) error {
 	case sig := <-signals:
 		code, _ := w.front.now()
 		drain(server, code, drainDeadline, signals)
-		if sig == syscall.SIGTERM {
-			return nil
-		}
-		return errInterrupted
+		return endedBy(sig)
 	}
 }
 

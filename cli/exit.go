@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
+	"syscall"
 )
 
 // exitCode is what the process leaves with.
@@ -45,6 +47,14 @@ var errReported = &problem{code: exitFailed}
 
 // errInterrupted is the end of a command that was stopped by Ctrl-C.
 var errInterrupted = &problem{code: exitInterrupted}
+
+// endedBy is the end of a command that a signal has stopped: SIGTERM is an ordinary one.
+func endedBy(sig os.Signal) error {
+	if sig == syscall.SIGTERM {
+		return nil
+	}
+	return errInterrupted
+}
 
 // report prints err as every command does and says what to leave with.
 func report(t *term, err error) exitCode {

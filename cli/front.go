@@ -22,6 +22,7 @@ type front struct {
 
 // Serve answers one exchange, on its loop.
 func (f *front) Serve(x exchange.Exchange) {
+	begin(x.Request())
 	if x.Request().Path == versionPath {
 		answer(x, 200, "text/plain; charset=utf-8", strconv.AppendUint(nil, f.version.Load(), 10))
 		return

@@ -3,7 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -21,13 +24,14 @@ var logFormats = []string{"json", "text"}
 type journal struct {
 	term  *term
 	text  bool
-	level int // index in levels
+	level int     // index in levels
+	share float64 // of the answers that are no errors, how many are logged: from 0 to 1
 	log   *slog.Logger
 }
 
 // newJournal checks what the command line says; an empty format is text on a terminal and JSON elsewhere.
 func newJournal(t *term, format, level string) (*journal, error) {
-	j := &journal{term: t, level: slices.Index(levels, level)}
+	j := &journal{term: t, share: 1, level: slices.Index(levels, level)}
 	if j.level < 0 {
 		return nil, usageError(suggest(level, levels), "--log-level must be one of %s, got %q", list(levels), level)
 	}
@@ -44,7 +48,7 @@ func newJournal(t *term, format, level string) (*journal, error) {
 	if j.text {
 		j.log = slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	} else {
-		j.log = slog.New(slog.NewJSONHandler(out, nil))
+		j.log = slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	return j, nil
 }
@@ -81,7 +85,8 @@ func (j *journal) failure(f *runtime.Failure) {
 			attrs = append(attrs, slog.String("stack", f.Stack))
 		}
 		if q := f.Request; q != nil {
-			attrs = append(attrs, slog.String("method", q.Method), slog.String("path", q.Path))
+			attrs = append(attrs, slog.String("method", q.Method), slog.String("path", q.Path),
+				slog.String("request", requestID(q)), slog.String("trace", q.Trace.TraceID()))
 		}
 		j.event(slog.LevelError, "failure", attrs...)
 	}
@@ -104,28 +109,55 @@ func (j *journal) fault(f *fault) error {
 	return errReported
 }
 
-// access is what logs requests; nil when they are not logged.
-func (j *journal) access() func(edge.Record) {
+// access is one answer. Errors are always told, of the others the share that is asked for.
+func (j *journal) access(r edge.Record) {
+	level := slog.LevelInfo
+	if r.Status >= 500 {
+		level = slog.LevelError
+	}
 	switch {
 	case j.level > slices.Index(levels, "info"):
-		return nil
+		return
+	case level < slog.LevelError && j.share < 1 && rand.Float64() >= j.share:
+		return
 	case j.text:
-		return j.term.access
+		j.term.access(r)
+		return
 	}
-	return func(r edge.Record) {
-		q := r.Request
-		attrs := []slog.Attr{
-			slog.String("method", q.Method), slog.String("path", q.Path), slog.String("host", q.Host),
-			slog.Int("status", r.Status), slog.Int64("bytes", r.BodyBytes), slog.Int64("dur_us", r.Duration.Microseconds()),
-			slog.String("remote", q.Remote.String()),
+	q := r.Request
+	attrs := make([]slog.Attr, 0, 12)
+	attrs = append(attrs,
+		slog.String("method", q.Method), slog.String("path", q.Path), slog.String("host", q.Host),
+		slog.Int("status", r.Status), slog.Int64("bytes", r.BodyBytes), slog.Int64("dur_us", r.Duration.Microseconds()),
+		slog.String("remote", q.Remote.String()))
+	for _, a := range []slog.Attr{
+		slog.String("route", q.Route), slog.String("request", requestID(q)), slog.String("trace", q.Trace.TraceID()),
+		slog.String("refusal", r.Refusal),
+	} {
+		if a.Value.String() != "" {
+			attrs = append(attrs, a)
 		}
-		if r.Refusal != "" {
-			attrs = append(attrs, slog.String("refusal", r.Refusal))
-		}
-		if r.Gone {
-			attrs = append(attrs, slog.Bool("gone", true))
-		}
-		j.event(slog.LevelInfo, "request", attrs...)
+	}
+	if r.Gone {
+		attrs = append(attrs, slog.Bool("gone", true))
+	}
+	j.event(level, "request", attrs...)
+}
+
+// loss says in the form of the log that lines were lost.
+func (j *journal) loss(lines int) string {
+	if j.text {
+		return fmt.Sprintf("fortuna: warning: %d lines were dropped: nobody reads them as fast\n", lines)
+	}
+	return fmt.Sprintf(`{"time":%q,"level":"WARN","msg":"lines of the log were dropped","lines":%d}`+"\n", time.Now().Format(time.RFC3339Nano), lines)
+}
+
+// overseen is where the node tells how it is.
+func (j *journal) overseen(addr net.Addr) {
+	if j.text {
+		j.term.note("Metrics on http://%s/metrics", addr)
+	} else {
+		j.event(slog.LevelInfo, "admin listener", slog.String("addr", addr.String()))
 	}
 }
 

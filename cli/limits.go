@@ -1,78 +1,132 @@
 package cli
 
 import (
+	"encoding/json"
+	"fmt"
+	"os"
 	"strconv"
-	"time"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
 
 	"github.com/fortunadws/fortuna/edge"
 	"github.com/fortunadws/fortuna/runtime"
 )
 
-// edgeLimits are the limits of connections that fortuna.toml may set, beside those of runtime.
-var edgeLimits = []struct {
-	key, unit string
-	set       func(l *edge.Limits, n int)
-}{
-	{"body_bytes", "bytes", func(l *edge.Limits, n int) { l.HTTP.BodyBytesMax = int64(n) }},
-	{"body_buffer_bytes", "bytes", func(l *edge.Limits, n int) { l.BodyBufferBytes = n }},
-	{"header_bytes", "bytes", func(l *edge.Limits, n int) { l.HTTP.HeaderBytesMax, l.HTTP.HeaderLineBytesMax = n, n }},
-	{"handshake_ms", "ms", func(l *edge.Limits, n int) { l.HandshakeDeadline = time.Duration(n) * time.Millisecond }},
-	{"head_ms", "ms", func(l *edge.Limits, n int) { l.HeadDeadline = time.Duration(n) * time.Millisecond }},
-	{"body_ms", "ms", func(l *edge.Limits, n int) { l.BodyDeadline = time.Duration(n) * time.Millisecond }},
-	{"write_ms", "ms", func(l *edge.Limits, n int) { l.WriteDeadline = time.Duration(n) * time.Millisecond }},
-	{"idle_ms", "ms", func(l *edge.Limits, n int) { l.IdleDeadline = time.Duration(n) * time.Millisecond }},
-	{"connections_max", "connections", func(l *edge.Limits, n int) { l.ConnectionsMax = n }},
-	{"per_ip_max", "connections", func(l *edge.Limits, n int) { l.PerIPMax = n }},
-	{"streams_max", "requests", func(l *edge.Limits, n int) { l.StreamsMax = n }},
-	{"resets_max", "streams", func(l *edge.Limits, n int) { l.ResetsMax = n }},
-	{"controls_max", "frames", func(l *edge.Limits, n int) { l.ControlsMax = n }},
+func limitsCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "limits",
+		Usage:     "print every limit, its value and why it is there",
+		ArgsUsage: "[directory]",
+		Description: "The values are those of the project in the directory (the present one by default): the defaults, with what\n" +
+			"[limits] in fortuna.toml changes. STATUS is what a client is answered beyond the limit, if it is answered.",
+		Flags: []cli.Flag{envFlag(), &cli.BoolFlag{Name: "json", Usage: "print the result as JSON"}},
+		Action: func(c *cli.Context) error {
+			dir, err := word(c)
+			if err != nil {
+				return err
+			}
+			p := processOf(c)
+			path := absolute(p.dir, dir)
+			if info, err := os.Stat(path); err != nil || !info.IsDir() {
+				return refused("", "%s is not a directory", dir)
+			}
+			config, err := loadConfig(path, c.String("env"))
+			if err != nil {
+				return err
+			}
+			inside, outside, err := config.limits()
+			if err != nil {
+				return err
+			}
+			return printLimits(p.term, limitTable(inside, outside), c.Bool("json"))
+		},
+	}
+}
+
+// limit is one limit of the edge or of the runtime.
+type limit struct {
+	Key    string `json:"key"`
+	Value  *int64 `json:"value"` // nil is no limit
+	Unit   string `json:"unit"`
+	Status int    `json:"status,omitempty"` // 0: nobody is answered
+	Reason string `json:"reason"`
+}
+
+// limitTable are all limits, in the order they meet a request.
+func limitTable(inside runtime.Limits, outside edge.Limits) (table []limit) {
+	for _, r := range outside.Table() {
+		l := limit{Key: r.Key, Value: &r.Value, Unit: r.Unit, Status: r.Status, Reason: r.Reason}
+		if r.Value < 0 {
+			l.Value = nil
+		}
+		table = append(table, l)
+	}
+	for _, r := range inside.Table() {
+		table = append(table, limit{Key: r.Key, Value: &r.Value, Unit: r.Unit, Status: r.Status, Reason: r.Reason})
+	}
+	return table
+}
+
+func printLimits(t *term, table []limit, asJSON bool) error {
+	if asJSON {
+		text, err := json.MarshalIndent(table, "", "  ")
+		if err == nil {
+			t.raw(string(text) + "\n")
+		}
+		return err
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "KEY\tVALUE\tUNIT\tSTATUS\tREASON")
+	for _, l := range table {
+		value, status := "none", "-"
+		if l.Value != nil {
+			value = strconv.FormatInt(*l.Value, 10)
+		}
+		if l.Status != 0 {
+			status = strconv.Itoa(l.Status)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.Key, value, l.Unit, status, l.Reason)
+	}
+	_ = w.Flush() // into memory
+	t.raw(b.String())
+	return nil
 }
 
 // limits are the defaults with what [limits] changes.
 func (c *config) limits() (runtime.Limits, edge.Limits, error) {
 	inside, outside := runtime.DefaultLimits(), edge.DefaultLimits()
-	var keys []string
-	for _, row := range inside.Table() {
-		keys = append(keys, row.Key)
-	}
-	for _, row := range edgeLimits {
-		keys = append(keys, row.key)
-	}
 	for _, v := range c.Limits {
-		if err := setLimit(&inside, &outside, v, keys); err != nil {
+		if err := setLimit(&inside, &outside, v); err != nil {
 			return inside, outside, err
 		}
 	}
 	return inside, outside, nil
 }
 
-func setLimit(inside *runtime.Limits, outside *edge.Limits, v value, keys []string) error {
+func setLimit(inside *runtime.Limits, outside *edge.Limits, v value) error {
 	key := v.path[len(v.path)-1]
-	for _, row := range edgeLimits {
-		if row.key == key {
-			n, ok := v.v.(int64)
-			if !ok || n <= 0 || n > 1<<31 {
-				return v.expected("a whole number of " + row.unit + " above 0")
-			}
-			row.set(outside, int(n))
+	var keys []string
+	for _, row := range limitTable(*inside, *outside) {
+		keys = append(keys, row.Key)
+		if row.Key != key {
+			continue
+		}
+		n, ok := v.v.(int64)
+		if !ok || n <= 0 || n > 1<<31 {
+			return v.expected("a whole number of " + row.Unit + " above 0")
+		}
+		text := strconv.FormatInt(n, 10)
+		if outside.Set(key, text) == nil {
 			return nil
 		}
-	}
-	for _, row := range inside.Table() {
-		if row.Key == key {
-			n, ok := v.v.(int64)
-			if !ok {
-				return v.expected("a whole number of " + row.Unit + " above 0")
-			}
-			if err := inside.Set(key, strconv.FormatInt(n, 10)); err != nil {
-				return v.wrong("", "%v", err)
-			}
-			return nil
-		}
+		return inside.Set(key, text)
 	}
 	hint := suggest(key, keys)
 	if hint == "" {
-		hint = "known limits: " + list(keys)
+		hint = "fortuna limits shows them"
 	}
 	return v.wrong(hint, "unknown key %q", v.key())
 }

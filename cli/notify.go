@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // notify tells the service manager about the state, if there is one that asks (sd_notify of systemd).
@@ -23,4 +25,13 @@ func notify(getenv func(string) string, state string) error {
 	}
 	_, err = c.Write([]byte(state))
 	return errors.Join(err, c.Close())
+}
+
+// watchdogPeriod is how often to tell the service manager that all is well: twice as often as it asks, and often enough
+// to notice ourselves when it does not.
+func watchdogPeriod(getenv func(string) string) time.Duration {
+	if us, err := strconv.ParseInt(getenv("WATCHDOG_USEC"), 10, 64); err == nil && us > 0 && us < 1<<40 {
+		return max(time.Duration(us)*time.Microsecond/2, time.Millisecond)
+	}
+	return 10 * time.Second
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestNotify(t *testing.T) {
@@ -23,6 +24,11 @@ func TestNotify(t *testing.T) {
 	}
 	if err := notify(func(string) string { return "" }, "READY=1"); err != nil {
 		t.Errorf("without a manager: %v", err)
+	}
+	for asked, want := range map[string]time.Duration{"3000000": 1500 * time.Millisecond, "": 10 * time.Second, "-1": 10 * time.Second, "x": 10 * time.Second} {
+		if got := watchdogPeriod(func(string) string { return asked }); got != want {
+			t.Errorf("WATCHDOG_USEC=%s: each %v, want %v", asked, got, want)
+		}
 	}
 	for value, want := range map[string]string{"relative": "must be an absolute path", filepath.Join(t.TempDir(), "nobody"): "tell the service manager"} {
 		if err := notify(func(string) string { return value }, "READY=1"); err == nil || !strings.Contains(err.Error(), want) {

@@ -127,6 +127,14 @@ func (p *project) findEntry() (string, error) {
 		"%s holds no app: none of %s, src/index.ts, src/index.js, index.ts, index.js, app.ts, app.js ...", p.shown, configFile)
 }
 
+// name is what the project is called: as fortuna.toml says, or else as its directory is.
+func (p *project) name() string {
+	if p.config.Name != "" {
+		return p.config.Name
+	}
+	return filepath.Base(p.root)
+}
+
 // files are those that change the project besides the code.
 func (p *project) files() []string {
 	var files []string

@@ -3,21 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/fortunadws/fortuna/edge"
-	"github.com/fortunadws/fortuna/edge/exchange"
-	"github.com/fortunadws/fortuna/runtime"
-	"github.com/fortunadws/fortuna/runtime/bundle"
 )
 
 func serveCommand() *cli.Command {
@@ -63,139 +54,94 @@ type serveOptions struct {
 
 // serve serves o until a signal.
 func serve(p *process, o serveOptions) error {
-	signals := p.signals(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ending, again := p.signals(os.Interrupt, syscall.SIGTERM), p.signals(syscall.SIGHUP)
+	if p.getenv("LISTEN_FDS") != "" && p.getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
+		return refused("remove the .socket unit, and set server.listen in "+configFile,
+			"the service manager passes a socket (LISTEN_FDS), but every event loop has to open its own")
+	}
 	p.term.backlog = newBacklog() // before there is another goroutine that prints
+	p.term.backlog.loss = o.journal.loss
 	ready, err := openReadyFile(p.dir, o.readyFile)
 	if err != nil {
 		return err
 	}
 	defer ready.discard()
-	h := &house{process: p, options: o, journal: o.journal, loops: eventLoops(p.getenv)}
-	if _, err := h.load(); err != nil {
+	h := newHouse(p, o)
+	opened := make(chan error, 1) // on a goroutine of its own, so that a signal never waits for a build
+	go func() { opened <- h.open() }()
+	select {
+	case err = <-opened:
+	case sig := <-ending:
+		return endedBy(sig)
+	}
+	if err != nil {
 		return err
 	}
 	server, err := h.listen()
 	if err != nil {
-		return errors.Join(err, h.code.Close(context.Background()))
+		return errors.Join(err, h.close())
 	}
 	url := h.door.url(server.Addr())
 	h.journal.ready(url)
 	if err := errors.Join(ready.tell(url), notify(p.getenv, "READY=1")); err != nil {
 		h.journal.trouble(err)
 	}
-	for sig := range signals {
-		if sig == syscall.SIGHUP {
-			if hash, err := h.load(); err != nil {
-				h.journal.reloadFailed(err)
-			} else {
-				h.journal.reloaded(hash)
+	sig := h.work(server, ending, again)
+	h.draining.Store(true)
+	if err := notify(p.getenv, "STOPPING=1"); err != nil {
+		h.journal.trouble(err)
+	}
+	code, c := h.now()
+	h.journal.draining(sig, c.grace())
+	h.journal.drained(drain(server, code, c.grace(), ending))
+	return errors.Join(endedBy(sig), h.close())
+}
+
+// work loads the app again at each signal to do so, and tells the service manager that all is well, until the signal that
+// ends.
+func (h *house) work(server *entrance, ending, again <-chan os.Signal) os.Signal {
+	var loaded chan struct{} // nil while nothing is being loaded
+	wanted := false
+	watchdog := watchdogPeriod(h.process.getenv)
+	look := time.NewTicker(watchdog)
+	defer look.Stop()
+	for {
+		if wanted && loaded == nil {
+			wanted = false
+			done := make(chan struct{})
+			loaded = done
+			go func() { // so that a signal to end never waits for a build
+				defer close(done)
+				h.reload()
+			}()
+		}
+		select {
+		case sig := <-ending:
+			return sig
+		case <-again:
+			wanted = true
+		case <-loaded:
+			loaded = nil
+		case <-look.C:
+			ctx, cancel := context.WithTimeout(context.Background(), watchdog)
+			err := server.Respond(ctx)
+			cancel()
+			if err == nil {
+				err = notify(h.process.getenv, "WATCHDOG=1")
 			}
-			continue
-		}
-		if err := notify(p.getenv, "STOPPING=1"); err != nil {
-			h.journal.trouble(err)
-		}
-		h.journal.draining(sig, h.config.grace())
-		h.journal.drained(drain(server, h.code, h.config.grace(), signals))
-		if sig == os.Interrupt {
-			return errInterrupted
-		}
-		return nil
-	}
-	return nil
-}
-
-// house is an app that is served, and can be replaced while it is.
-type house struct {
-	process *process
-	options serveOptions
-	journal *journal
-	loops   int
-	config  *config // of the version that answers
-	door    door
-
-	mu   sync.RWMutex // held while code begins an exchange, so that code is not retired in between
-	code *runtime.Runtime
-}
-
-// Serve answers one exchange, on its loop.
-func (h *house) Serve(x exchange.Exchange) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	h.code.Serve(x)
-}
-
-// load builds the app as it is now and makes it the one that answers; the former one finishes what it has begun. With an
-// error nothing changes.
-func (h *house) load() (hash string, err error) {
-	p, _, err := h.options.source.open(h.process.dir)
-	if err != nil {
-		return "", err
-	}
-	b, err := bundle.Build(bundle.Options{Root: p.root, Entry: p.entry, Define: p.config.Define})
-	if err != nil {
-		return "", h.journal.fault(buildFault(p, err))
-	}
-	c, err := p.runtime(h.loops)
-	if err != nil {
-		return "", err
-	}
-	c.Console, c.Failed, c.Page = h.journal.console, h.journal.failure, bareFailure
-	code := runtime.New(c)
-	deployed, err := code.Deploy(b)
-	if err != nil {
-		return "", errors.Join(h.journal.fault(loadFault(b, err)), code.Close(context.Background()))
-	}
-	for _, m := range b.Warnings {
-		h.journal.warn(m.String())
-	}
-	for _, warning := range unserved(deployed) {
-		h.journal.warn(warning)
-	}
-	h.config = p.config
-	h.mu.Lock()
-	h.code, code = code, h.code
-	h.mu.Unlock()
-	if code != nil {
-		retire(code)
-	}
-	return b.Hash, nil
-}
-
-// bareFailure is what the client of a failed request sees: its kind, and nothing of the code.
-func bareFailure(_ *exchange.Request, f *runtime.Failure) (contentType string, body []byte) {
-	return "text/plain; charset=utf-8", []byte(f.Code + "\n")
-}
-
-// listen opens the door that the command line or fortuna.toml names.
-func (h *house) listen() (*entrance, error) {
-	c, address := h.config, serveListen
-	switch {
-	case h.options.listen != "":
-		address = h.options.listen
-	case c.Server.Listen != "":
-		address = c.Server.Listen
-	}
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, usageError("fortuna serve --listen "+serveListen, "the address to listen on must be like :8080 or 127.0.0.1:8080, got %q", address)
-	}
-	if h.door.port, err = strconv.Atoi(port); err != nil || h.door.port < 0 || h.door.port > 65535 {
-		return nil, usageError("", "the port to listen on must be from 0 to 65535, got %q", port)
-	}
-	h.door.host = host
-	if _, h.door.limits, err = c.limits(); err != nil {
-		return nil, err
-	}
-	d := edge.Config{Loops: h.loops, Handler: h, HSTS: c.TLS.hsts(), H2C: c.Server.H2C, Access: h.journal.access(), Log: h.journal.log}
-	if h.door.https = c.TLS.configured(); h.door.https {
-		if d.TLS, err = c.TLS.open(filepath.Dir(c.File), h.journal.log); err != nil {
-			return nil, err
+			if err != nil {
+				h.journal.trouble(err)
+			}
 		}
 	}
-	return h.door.open(d, &c.TLS, func(host string, port int) string {
-		return strings.Join(append(strings.Fields("fortuna serve "+h.options.path), "--listen", net.JoinHostPort(host, strconv.Itoa(port))), " ")
-	})
+}
+
+// accessShare is how many of the answers that are no errors are logged, from 0 to 1.
+func (c *config) accessShare() float64 {
+	if c.Access != nil {
+		return *c.Access
+	}
+	return 1
 }
 
 // grace is how long requests in flight may take after the signal to end.

@@ -146,6 +146,21 @@ func (v value) integer(least, most int64) (int, error) {
 	return int(n), nil
 }
 
+// share is a part of the whole: true is all of it, false nothing, a number from 0 to 1 as much.
+func (v value) share() (*float64, error) {
+	share, ok := v.v.(float64)
+	switch v.v {
+	case true, int64(1):
+		share, ok = 1, true
+	case false, int64(0):
+		share, ok = 0, true
+	}
+	if !ok || !(share >= 0 && share <= 1) {
+		return nil, v.expected("true, false or a number from 0 to 1")
+	}
+	return &share, nil
+}
+
 func (v value) texts() ([]string, error) {
 	list, ok := v.v.([]any)
 	if !ok {

@@ -217,11 +217,7 @@ func configFault(err error) *fault {
 // greet prints what handlers find in env.
 func (w *workshop) greet() {
 	t := w.process.term
-	name := w.project.config.Name
-	if name == "" {
-		name = filepath.Base(w.project.root)
-	}
-	t.note("%s %s", t.err.paint(bold, name), t.err.paint(dim, w.project.entry))
+	t.note("%s %s", t.err.paint(bold, w.project.name()), t.err.paint(dim, w.project.entry))
 	if len(w.vars) == 0 {
 		return
 	}

@@ -223,6 +223,19 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprint(ts.Stdout(), got)
 }
 
+var adminAddress = regexp.MustCompile(`"msg":"admin listener","addr":"([^"]+)"`)
+
+func admin(ts *testscript.TestScript, neg bool, args []string) {
+	said := adminAddress.FindStringSubmatch(theDev(ts).log.String())
+	if said == nil {
+		ts.Fatalf("there is no admin listener")
+	}
+	app := ts.Getenv("ADDR")
+	ts.Setenv("ADDR", said[1])
+	defer ts.Setenv("ADDR", app)
+	request(ts, neg, args)
+}
+
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	q, rest := parse(ts, args)
 	if neg || len(rest) != 1 {
@@ -239,9 +252,9 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func signal(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
+	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
 	if neg || len(args) != 1 || signals[args[0]] == nil {
-		ts.Fatalf("usage: signal INT, TERM or HUP")
+		ts.Fatalf("usage: signal INT, TERM, HUP or KILL")
 	}
 	ts.Check(theDev(ts).cmd.Process.Signal(signals[args[0]]))
 }

@@ -24,7 +24,8 @@ var layers = []struct {
 	reason string
 }{
 	{".", []string{"cli"}, "main only hands the exit code of cli to the system"},
-	{"cli", []string{"edge/...", "runtime/...", "kv/...", "templates"}, "cli is the one place where edge, runtime and kv meet"},
+	{"cli", []string{"cli/...", "edge/...", "runtime/...", "kv/...", "templates"}, "cli is the one place where edge, runtime and kv meet"},
+	{"cli/admin", []string{"edge", "runtime"}, "the admin listener shows what others count; it wires nothing"},
 	{"edge", []string{"edge/..."}, "edge moves bytes: it knows a handler only as exchange.Handler"},
 	{"edge/exchange", nil, "the vocabulary that edge and runtime share depends on neither"},
 	{"edge/http1", []string{"edge/exchange"}, "the codec knows neither sockets nor JavaScript"},
@@ -56,7 +57,8 @@ var outsiders = []struct {
 	{"github.com/fsnotify/fsnotify", "cli", "only dev watches files"},
 	{"golang.org/x/term", "cli", "only cli knows whether a person is there"},
 	{"flag", "cli", "flags become options before anything else sees them"},
-	{"net/http", "runtime edge/h2", "requests are served by edge; net/http is for outbound fetch, and frames and flow control of HTTP/2"},
+	{"net/http", "runtime edge/h2 cli/admin", "requests are served by edge; net/http is for outbound fetch, for frames and flow control of HTTP/2, and for the admin listener, which is no part of what is served"},
+	{"github.com/prometheus", "cli/admin", "edge and runtime count in plain structs; what reads them can be replaced"},
 }
 
 // world is what only cli may touch: the rest of the program is given what it needs, so that tests can give it too.

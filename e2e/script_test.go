@@ -24,9 +24,10 @@ func TestMain(m *testing.M) {
 //	said REGEXP               waits until the dev in the background has printed that, since the last said that matched
 //	http METHOD PATH [-h 'Name: value']... [-d body]
 //	                          prints status, content type and body; ! http expects that nobody answers
+//	admin METHOD PATH         the same of the admin listener that serve's log has told
 //	eventually METHOD PATH REGEXP [-h ...]
 //	                          asks until status, content type and body match
-//	signal NAME               sends INT, TERM or HUP to dev
+//	signal NAME               sends INT, TERM, HUP or KILL to dev
 //	ended CODE                waits for dev to end and checks its exit code
 //	write FILE TEXT           writes a file, \n for a new line
 func TestScript(t *testing.T) {
@@ -56,6 +57,7 @@ func TestScript(t *testing.T) {
 			"serve":      serve,
 			"said":       said,
 			"http":       request,
+			"admin":      admin,
 			"eventually": eventually,
 			"signal":     signal,
 			"ended":      ended,

@@ -92,7 +92,10 @@ func (x *answer) complete() {
 	if x.s.access == nil {
 		return
 	}
-	r := Record{Request: &x.req, Status: x.status, BodyBytes: x.sent, Gone: x.gone}
+	r := Record{Request: &x.req, Status: x.status, BodyBytes: x.sent, Gone: x.gone, Loop: -1}
+	if c, ok := x.driver.(*conn); ok {
+		r.Loop = c.loop.index
+	}
 	if !x.start.IsZero() {
 		r.Duration = time.Since(x.start)
 	}

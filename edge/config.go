@@ -36,6 +36,7 @@ type Record struct {
 	Duration  time.Duration     // since the head was parsed; 0 for a refusal
 	Refusal   string            // the code, when edge itself refused
 	Gone      bool              // the peer left before the answer was complete
+	Loop      int               // the event loop that called, from 0; -1: any goroutine
 }
 
 // Stats is a snapshot of a server's counters.

@@ -138,6 +138,22 @@ func (s *Server) Stats() Stats {
 	}
 }
 
+// Respond returns when every event loop has run a job, or with an error that names one that has not when ctx ends.
+func (s *Server) Respond(ctx context.Context) error {
+	for _, l := range s.loops {
+		ran := make(chan struct{})
+		if !l.Post(func() { close(ran) }) {
+			return fmt.Errorf("event loop %d has ended", l.index)
+		}
+		select {
+		case <-ran:
+		case <-ctx.Done():
+			return fmt.Errorf("event loop %d has not responded: %w", l.index, ctx.Err())
+		}
+	}
+	return nil
+}
+
 // Drain refuses new connections, closes idle ones and lets exchanges in flight finish, until ctx ends: then the error
 // says how many connections are left. The loops run on, for what handlers have still to do on them; Close ends them.
 func (s *Server) Drain(ctx context.Context) error {

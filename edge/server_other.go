@@ -22,6 +22,9 @@ func (s *Server) Addr() net.Addr { return nil }
 // Stats returns zeros.
 func (s *Server) Stats() Stats { return Stats{} }
 
+// Respond does nothing.
+func (s *Server) Respond(context.Context) error { return nil }
+
 // Drain does nothing.
 func (s *Server) Drain(context.Context) error { return nil }
 

@@ -34,6 +34,7 @@ type Deployment struct {
 
 // target is what a declarative route leads to: a handler, or a constant answer.
 type target struct {
+	pattern  string
 	handler  int
 	route    route
 	constant *part
@@ -60,7 +61,7 @@ func newDeployment(rt *Runtime, b *bundle.Bundle) (*Deployment, error) {
 		if d.router == nil {
 			d.router = router.New[*target]()
 		}
-		t := &target{handler: e.handler}
+		t := &target{pattern: e.pattern, handler: e.handler}
 		if e.constant != nil {
 			if a, ok := first.realm.Constant(e.constant); ok {
 				t.constant = &part{status: a.Status, header: a.Header, body: a.Body, last: true}
@@ -92,10 +93,12 @@ func (d *Deployment) serve(x exchange.Exchange) {
 		m, allow, ok := d.router.Match(q.Method, q.Path)
 		switch {
 		case ok && m.Value.constant != nil:
+			q.Route = m.Value.pattern
 			d.release()
 			m.Value.constant.give(x)
 			return
 		case ok:
+			q.Route = m.Value.pattern
 			inv.handler, inv.route, inv.params = m.Value.handler, &m.Value.route, m.Params
 		case len(allow) > 0:
 			d.refuse(x, failMethod(q, allow), exchange.Field{Name: "Allow", Value: strings.Join(allow, ", ")})
@@ -106,6 +109,7 @@ func (d *Deployment) serve(x exchange.Exchange) {
 		}
 	}
 	if inv.route == nil {
+		q.Route = "fetch"
 		inv.route = d.shapes.of(q.Method, q.Path)
 	}
 	if inv.vm = d.seated(inv.home, inv.route); inv.vm != nil {

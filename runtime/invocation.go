@@ -282,6 +282,9 @@ func (inv *invocation) WaitUntil(p goja.Value) {
 	})
 }
 
+// TraceID is ctx.traceId.
+func (inv *invocation) TraceID() string { return inv.request.Trace.TraceID() }
+
 // ticket takes one of an invocation that is parked.
 func (inv *invocation) ticket() *ticket {
 	inv.open++
@@ -298,6 +301,9 @@ var _ web.Ticket = (*ticket)(nil)
 
 // Context ends with the invocation.
 func (t *ticket) Context() context.Context { return t.inv.ctx }
+
+// Trace is that of the request.
+func (t *ticket) Trace() exchange.Trace { return t.inv.request.Trace }
 
 // Settle runs job in a turn of the invocation.
 func (t *ticket) Settle(job func() error) {

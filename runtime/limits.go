@@ -39,36 +39,42 @@ func DefaultLimits() Limits {
 	}
 }
 
-// LimitRow is one limit for a person: what fortuna.toml calls it, its value, its unit, and why it is there.
+// LimitRow is one limit for a person: what fortuna.toml calls it, its value in its unit, the status that answers who passes
+// it (0: code sees an error, or nobody is answered), and why it is there.
 type LimitRow struct {
-	Key, Value, Unit, Reason string
+	Key    string
+	Value  int64
+	Unit   string
+	Status int
+	Reason string
 }
 
 // limitFields ties a config key to its field, in the order they are shown.
 var limitFields = []struct {
 	key, unit, reason string
+	status            int
 	duration          func(*Limits) *time.Duration
 	count             func(*Limits) *int
 }{
-	{key: "cpu_ms", unit: "ms", reason: "time an invocation may compute, over all its turns, before it is stopped",
+	{key: "cpu_ms", unit: "ms", status: 503, reason: "time an invocation may compute, over all its turns, before it is stopped",
 		duration: func(l *Limits) *time.Duration { return &l.CPU }},
 	{key: "startup_ms", unit: "ms", reason: "time the top level of a bundle may compute",
 		duration: func(l *Limits) *time.Duration { return &l.StartUp }},
-	{key: "wall_ms", unit: "ms", reason: "time from a request's arrival until its answer must be ready",
+	{key: "wall_ms", unit: "ms", status: 504, reason: "time from a request's arrival until its answer must be ready",
 		duration: func(l *Limits) *time.Duration { return &l.Wall }},
 	{key: "wait_until_ms", unit: "ms", reason: "time ctx.waitUntil may go on after the answer",
 		duration: func(l *Limits) *time.Duration { return &l.WaitUntil }},
-	{key: "call_stack_max", unit: "calls", reason: "depth of JavaScript calls: the VM's stack grows on the Go heap",
+	{key: "call_stack_max", unit: "calls", status: 500, reason: "depth of JavaScript calls: the VM's stack grows on the Go heap",
 		count: func(l *Limits) *int { return &l.CallStackMax }},
 	{key: "operations_max", unit: "operations", reason: "timers, fetches and other operations one invocation has open at once",
 		count: func(l *Limits) *int { return &l.OperationsMax }},
-	{key: "in_flight_max", unit: "invocations", reason: "invocations parked at their awaits in one VM",
+	{key: "in_flight_max", unit: "invocations", status: 503, reason: "invocations parked at their awaits in one VM",
 		count: func(l *Limits) *int { return &l.InflightMax }},
-	{key: "queue_max", unit: "requests", reason: "requests that wait for a VM before more are answered 503",
+	{key: "queue_max", unit: "requests", status: 503, reason: "requests that wait for a VM before more are answered 503",
 		count: func(l *Limits) *int { return &l.QueueMax }},
 	{key: "fetch_response_bytes", unit: "bytes", reason: "body of a response to fetch: it is held in memory when code reads it whole",
 		count: func(l *Limits) *int { return &l.FetchBytesMax }},
-	{key: "turn_bytes", unit: "bytes", reason: "the heap may grow by during one turn of a handler: what is unbounded is stopped before memory is out",
+	{key: "turn_bytes", unit: "bytes", status: 503, reason: "the heap may grow by during one turn of a handler: what is unbounded is stopped before memory is out",
 		count: func(l *Limits) *int { return &l.TurnBytesMax }},
 }
 
@@ -76,11 +82,11 @@ var limitFields = []struct {
 func (l Limits) Table() []LimitRow {
 	var rows []LimitRow
 	for _, f := range limitFields {
-		row := LimitRow{Key: f.key, Unit: f.unit, Reason: f.reason}
+		row := LimitRow{Key: f.key, Unit: f.unit, Status: f.status, Reason: f.reason}
 		if f.duration != nil {
-			row.Value = strconv.FormatInt(f.duration(&l).Milliseconds(), 10)
+			row.Value = f.duration(&l).Milliseconds()
 		} else {
-			row.Value = strconv.Itoa(*f.count(&l))
+			row.Value = int64(*f.count(&l))
 		}
 		rows = append(rows, row)
 	}

@@ -171,6 +171,7 @@ func (v *vm) turn(inv *invocation, f func() error) *Failure {
 		}
 	}
 	if sound && v.retired {
+		v.dep.rt.watchdog.retired.Add(1)
 		v.lose(inv)
 	}
 	for len(v.after) > 0 {

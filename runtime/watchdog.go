@@ -29,6 +29,8 @@ type watchdog struct {
 	wake   chan struct{}
 	stop   chan struct{}
 	once   sync.Once
+
+	retired, stoppedCPU, stoppedMemory atomic.Uint64 // see Stats
 }
 
 // lease is the time a VM may run for: its current turn's deadline, in nanoseconds of the process clock.
@@ -168,20 +170,26 @@ func (w *watchdog) check(t int64) (busy bool) {
 		switch {
 		case d <= 0:
 		case t > d && cpu-l.seenCPU >= l.seenLeft:
-			l.stop(d, overCPU)
+			if l.stop(d, overCPU) {
+				w.stoppedCPU.Add(1)
+			}
 		case heap > l.heapMax:
-			l.stop(d, overMemory)
+			if l.stop(d, overMemory) {
+				w.stoppedMemory.Add(1)
+			}
 		}
 	}
 	return busy
 }
 
-// stop interrupts the turn with the deadline d, unless it has just ended.
-func (l *lease) stop(d int64, why overrun) {
-	if l.deadline.CompareAndSwap(d, interrupting) {
-		l.interrupt(why)
-		l.deadline.Store(interrupted)
+// stop interrupts the turn with the deadline d. It reports false when that has just ended.
+func (l *lease) stop(d int64, why overrun) bool {
+	if !l.deadline.CompareAndSwap(d, interrupting) {
+		return false
 	}
+	l.interrupt(why)
+	l.deadline.Store(interrupted)
+	return true
 }
 
 // heapBytes is what objects on the heap occupy, garbage that has not been collected yet included, and by how much a turn

@@ -97,6 +97,11 @@ type Request struct {
 	// Partial says that Body is what had come of the body when the handler was called, perhaps nothing: Exchange.Receive
 	// gives the rest.
 	Partial bool
+
+	// What the way to the handler adds, for logs, measures and requests made in the name of this one.
+	ID    string // unique, from a proxy that is trusted; "" if none gave one
+	Trace Trace
+	Route string // the declared pattern that leads to the handler, or "fetch"; "" if the app has none for the request
 }
 
 // Client is what a client showed of itself by a certificate.

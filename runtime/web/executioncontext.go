@@ -6,6 +6,9 @@ import "github.com/dop251/goja"
 type ExecutionContext interface {
 	// WaitUntil keeps the invocation going after its answer until v, a promise, is settled.
 	WaitUntil(v goja.Value)
+
+	// TraceID is the W3C trace that the request is part of, 32 hexadecimal digits, or "".
+	TraceID() string
 }
 
 var executionContextClass = conceal("ExecutionContext")
@@ -14,6 +17,12 @@ func init() {
 	executionContextClass.members = []member{
 		method("waitUntil", 1, func(_ *Realm, x ExecutionContext, c goja.FunctionCall) goja.Value {
 			x.WaitUntil(c.Argument(0))
+			return goja.Undefined()
+		}),
+		getter("traceId", func(r *Realm, x ExecutionContext) goja.Value {
+			if id := x.TraceID(); id != "" {
+				return r.VM.ToValue(id)
+			}
 			return goja.Undefined()
 		}),
 		// There is no origin behind the node to pass the request to: an exception is always answered here.

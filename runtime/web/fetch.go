@@ -91,6 +91,7 @@ func (r *Realm) send(out *outgoing, signal *abortSignal) goja.Value {
 	if err != nil {
 		panic(r.TypeError("fetch: %v", err))
 	}
+	out.trace = t.Trace().Traceparent()
 	p, resolve, reject := r.VM.NewPromise()
 	ctx, cancel := context.WithCancel(t.Context())
 	c := &call{cancel: cancel, forget: func() {}}

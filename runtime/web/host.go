@@ -1,6 +1,10 @@
 package web
 
-import "context"
+import (
+	"context"
+
+	"github.com/fortunadws/fortuna/edge/exchange"
+)
 
 // Host is what the platform needs from the runtime that owns the VM. All methods but those of a Ticket that say so
 // are called on the VM's goroutine.
@@ -19,6 +23,9 @@ type Ticket interface {
 	// Context is done when the invocation has ended: its client has left, its deadline has passed or its answer is
 	// complete. It may be used from any goroutine.
 	Context() context.Context
+
+	// Trace is the place of the invocation's request in a distributed trace.
+	Trace() exchange.Trace
 
 	// Settle runs job on the VM's goroutine, in a turn of the invocation that took the ticket; an error from job is
 	// reported as uncaught. The job is dropped when the invocation has ended. It may be called from any goroutine.

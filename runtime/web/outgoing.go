@@ -32,6 +32,7 @@ type outgoing struct {
 	redirects int
 	egress    *Egress
 	bodyMax   int64
+	trace     string // traceparent, unless code gives one; "" if there is none
 }
 
 // ownFields are what the connection decides, not code: it would break the framing of the request or hide whom it is
@@ -116,8 +117,8 @@ func (o *outgoing) exchange(ctx context.Context) (*http.Response, error) {
 			q.Header.Add(f.Name, f.Value)
 		}
 	}
-	for name, value := range map[string]string{"User-Agent": UserAgent, "Accept": "*/*"} {
-		if q.Header[name] == nil {
+	for name, value := range map[string]string{"User-Agent": UserAgent, "Accept": "*/*", "Traceparent": o.trace} {
+		if q.Header[name] == nil && value != "" {
 			q.Header.Set(name, value)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/dop251/goja"
+
+	"github.com/fortunadws/fortuna/edge/exchange"
 )
 
 // testHost runs a realm in a test: a VM, its queue of jobs and the lines it logged.
@@ -29,6 +31,7 @@ func (h *testHost) Begin(string) (Ticket, error) {
 func (h *testHost) Log(level Level, text string) { h.lines = append(h.lines, text) }
 
 func (t testTicket) Context() context.Context { return context.Background() }
+func (t testTicket) Trace() exchange.Trace    { return exchange.Trace{ID: [16]byte{1}, Span: [8]byte{2}} }
 func (t testTicket) Release()                 { t.h.open.Done() }
 func (t testTicket) Settle(job func() error)  { t.h.jobs <- job }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/dop251/goja"
+
+	"github.com/fortunadws/fortuna/edge/exchange"
 )
 
 func TestTimers(t *testing.T) {
@@ -52,6 +54,7 @@ func (h *endingHost) Begin(what string) (Ticket, error) {
 }
 func (h *endingHost) Log(_ Level, line string)  { h.log = append(h.log, line) }
 func (t endingTicket) Context() context.Context { return t.h.ctx }
+func (t endingTicket) Trace() exchange.Trace    { return exchange.Trace{} }
 func (t endingTicket) Release()                 { t.h.open.Add(-1) }
 func (t endingTicket) Settle(job func() error) {
 	t.h.jobs <- func() error { t.h.open.Add(-1); return job() }

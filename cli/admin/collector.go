@@ -1,0 +1,125 @@
+package admin
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// What is measured. Durations are in seconds, as Prometheus asks.
+var (
+	requests = desc("requests_total", "Answers, by the route that led to them and their status.", "app", "route", "status")
+	refusals = desc("refusals_total", "Answers that the edge gave without a handler, by their code.", "app", "code")
+	failures = desc("failures_total", "Requests and other work of handlers that failed, by their code.", "app", "code")
+	duration = desc("request_duration_seconds", "From the head of a request to the whole of its answer.", "app", "route")
+
+	inflight    = desc("requests_in_flight", "Requests whose handler awaits something.")
+	connections = desc("connections", "Connections now: on an event loop, or carried by a goroutine because they are slow.", "state")
+	accepted    = desc("connections_accepted_total", "Connections accepted, refused ones included.")
+	refused     = desc("connections_refused_total", "Connections refused at the door: too many, or draining.")
+
+	vms     = desc("vms", "Virtual machines with the app loaded: warm is all of them, busy those that compute.", "app", "state")
+	queued  = desc("requests_queued", "Requests that wait for a virtual machine.", "app")
+	retired = desc("vms_retired_total", "Virtual machines discarded because their state was in doubt.", "app")
+	stopped = desc("turns_stopped_total", "Turns of handlers that a limit has stopped.", "app", "limit")
+)
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("fortuna_"+name, help, labels, nil)
+}
+
+// collector turns counters into samples when it is asked.
+type collector struct {
+	source Source
+}
+
+// Describe tells every kind of sample.
+func (c collector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{requests, refusals, failures, duration, inflight, connections, accepted, refused, vms, queued, retired, stopped} {
+		to <- d
+	}
+}
+
+// Collect tells every sample.
+func (c collector) Collect(to chan<- prometheus.Metric) {
+	value := func(d *prometheus.Desc, t prometheus.ValueType, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, t, v, labels...)
+	}
+	app := c.source.App
+	c.answers(value, to)
+	for code, n := range c.source.Failures() {
+		value(failures, prometheus.CounterValue, float64(n), app, code)
+	}
+	e := c.source.Edge()
+	value(inflight, prometheus.GaugeValue, float64(e.Inflight))
+	value(connections, prometheus.GaugeValue, float64(e.Open-e.Carried), "loop")
+	value(connections, prometheus.GaugeValue, float64(e.Carried), "carried")
+	value(accepted, prometheus.CounterValue, float64(e.Accepted))
+	value(refused, prometheus.CounterValue, float64(e.Refused))
+	r := c.source.Runtime()
+	value(vms, prometheus.GaugeValue, float64(r.Warm), app, "warm")
+	value(vms, prometheus.GaugeValue, float64(r.Busy), app, "busy")
+	value(queued, prometheus.GaugeValue, float64(r.Queued), app)
+	value(retired, prometheus.CounterValue, float64(r.Retired), app)
+	value(stopped, prometheus.CounterValue, float64(r.StoppedCPU), app, "cpu_ms")
+	value(stopped, prometheus.CounterValue, float64(r.StoppedMemory), app, "turn_bytes")
+}
+
+// latency is the histogram of one route.
+type latency struct {
+	sum     float64
+	buckets []uint64
+}
+
+// answers tells what the counters know, the event loops summed up.
+func (c collector) answers(value func(d *prometheus.Desc, t prometheus.ValueType, v float64, labels ...string), to chan<- prometheus.Metric) {
+	type answer struct{ route, status string }
+	byAnswer, byRefusal, byRoute := map[answer]uint64{}, map[string]uint64{}, map[string]*latency{}
+	c.source.Counters.each(func(one *cell) {
+		h := byRoute[one.key.route]
+		if h == nil {
+			h = &latency{buckets: make([]uint64, len(one.buckets))}
+			byRoute[one.key.route] = h
+		}
+		h.sum += float64(one.sum.Load()) / 1e9
+		var n uint64
+		for i := range one.buckets {
+			got := one.buckets[i].Load()
+			h.buckets[i] += got
+			n += got
+		}
+		byAnswer[answer{one.key.route, statusLabel(one.key.status)}] += n
+		if one.key.refusal != "" {
+			byRefusal[one.key.refusal] += n
+		}
+	})
+	app := c.source.App
+	for a, n := range byAnswer {
+		value(requests, prometheus.CounterValue, float64(n), app, a.route, a.status)
+	}
+	for code, n := range byRefusal {
+		value(refusals, prometheus.CounterValue, float64(n), app, code)
+	}
+	for route, h := range byRoute {
+		upTo, n := map[float64]uint64{}, uint64(0)
+		for i, bound := range bounds {
+			n += h.buckets[i]
+			upTo[bound.Seconds()] = n
+		}
+		n += h.buckets[len(bounds)]
+		to <- prometheus.MustNewConstHistogram(duration, n, h.sum, upTo, app, route)
+	}
+}
+
+// statusLabel is a status as a label. A handler may answer any number, which only its class tells then.
+func statusLabel(status int) string {
+	switch {
+	case status == 0:
+		return "gone" // the client had left before there was an answer
+	case http.StatusText(status) != "":
+		return strconv.Itoa(status)
+	default:
+		return strconv.Itoa(status/100) + "xx"
+	}
+}

@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/fortunadws/fortuna/cli/admin"
+	"github.com/fortunadws/fortuna/edge"
+	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/runtime"
+	"github.com/fortunadws/fortuna/runtime/bundle"
+)
+
+// house is an app that is served, and can be replaced while it is.
+type house struct {
+	process  *process
+	options  serveOptions
+	journal  *journal
+	loops    int
+	door     door
+	tellsID  bool                        // answers have the field X-Request-Id
+	server   atomic.Pointer[edge.Server] // nil until it listens
+	draining atomic.Bool
+	admin    *admin.Server // nil: nowhere
+	tally    tally
+
+	mu     sync.RWMutex     // held while code begins an exchange, so that code is not retired in between
+	code   *runtime.Runtime // nil until open
+	config *config          // of code
+}
+
+func newHouse(p *process, o serveOptions) *house {
+	loops := eventLoops(p.getenv)
+	return &house{
+		process: p, options: o, journal: o.journal, loops: loops,
+		tally: tally{answers: admin.NewCounters(loops), failures: map[string]uint64{}},
+	}
+}
+
+// open reads the project and loads the first version of the app.
+func (h *house) open() error {
+	p, _, err := h.options.source.open(h.process.dir)
+	if err != nil {
+		return err
+	}
+	h.tellsID, h.journal.share = p.config.Server.TellsID, p.config.accessShare()
+	if err := h.oversee(p); err != nil {
+		return err
+	}
+	_, err = h.load(p)
+	return err
+}
+
+// reload makes the app as it is now the one that answers, if it can be loaded.
+func (h *house) reload() {
+	p, _, err := h.options.source.open(h.process.dir)
+	hash := ""
+	if err == nil {
+		hash, err = h.load(p)
+	}
+	if err != nil {
+		h.journal.reloadFailed(err)
+	} else {
+		h.journal.reloaded(hash)
+	}
+}
+
+// now is what answers, and its configuration.
+func (h *house) now() (*runtime.Runtime, *config) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.code, h.config
+}
+
+// close frees what open took. What is in flight is not waited for.
+func (h *house) close() error {
+	if h.admin != nil {
+		return h.admin.Close()
+	}
+	return nil
+}
+
+// Serve answers one exchange, on its loop.
+func (h *house) Serve(x exchange.Exchange) {
+	begin(x.Request())
+	if h.tellsID {
+		x = identified{x}
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	h.code.Serve(x)
+}
+
+// load builds the app of p and makes it the one that answers; the former one finishes what it has begun. With an
+// error nothing changes.
+func (h *house) load(p *project) (hash string, err error) {
+	b, err := bundle.Build(bundle.Options{Root: p.root, Entry: p.entry, Define: p.config.Define})
+	if err != nil {
+		return "", h.journal.fault(buildFault(p, err))
+	}
+	c, err := p.runtime(h.loops)
+	if err != nil {
+		return "", err
+	}
+	c.Console, c.Failed, c.Page = h.journal.console, h.failed, bareFailure
+	code := runtime.New(c)
+	deployed, err := code.Deploy(b)
+	if err != nil {
+		return "", errors.Join(h.journal.fault(loadFault(b, err)), code.Close(context.Background()))
+	}
+	for _, m := range b.Warnings {
+		h.journal.warn(m.String())
+	}
+	for _, warning := range unserved(deployed) {
+		h.journal.warn(warning)
+	}
+	h.mu.Lock()
+	former := h.code
+	h.code, h.config = code, p.config
+	h.mu.Unlock()
+	if former != nil {
+		h.tally.former(former.Stats())
+		retire(former)
+	}
+	return b.Hash, nil
+}
+
+// failed counts and logs why a request, or what it left running, did not end well.
+func (h *house) failed(f *runtime.Failure) {
+	h.tally.failed(f.Code)
+	h.journal.failure(f)
+}
+
+// answered counts and logs one answer.
+func (h *house) answered(r edge.Record) {
+	h.tally.answers.Observe(&r)
+	h.journal.access(r)
+}
+
+// bareFailure is what the client of a failed request sees: its kind, and nothing of the code (RFC 9457 for who takes JSON).
+func bareFailure(q *exchange.Request, f *runtime.Failure) (contentType string, body []byte) {
+	if strings.Contains(strings.ToLower(q.Get("Accept")), "json") {
+		return "application/problem+json", []byte(`{"type":"about:blank","status":` + strconv.Itoa(f.Status) + `,"code":"` + f.Code + "\"}\n")
+	}
+	return "text/plain; charset=utf-8", []byte(f.Code + "\n")
+}
+
+// listen opens the door that the command line or fortuna.toml names.
+func (h *house) listen() (*entrance, error) {
+	_, c := h.now()
+	address := serveListen
+	switch {
+	case h.options.listen != "":
+		address = h.options.listen
+	case c.Server.Listen != "":
+		address = c.Server.Listen
+	}
+	if strings.HasPrefix(address, "unix:") {
+		return nil, usageError("fortuna serve --listen "+serveListen, "%q is a unix socket: fortuna listens on TCP addresses only", address)
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, usageError("fortuna serve --listen "+serveListen, "the address to listen on must be like :8080 or 127.0.0.1:8080, got %q", address)
+	}
+	if h.door.port, err = strconv.Atoi(port); err != nil || h.door.port < 0 || h.door.port > 65535 {
+		return nil, usageError("", "the port to listen on must be from 0 to 65535, got %q", port)
+	}
+	h.door.host = host
+	if _, h.door.limits, err = c.limits(); err != nil {
+		return nil, err
+	}
+	d := edge.Config{Loops: h.loops, Handler: h, HSTS: c.TLS.hsts(), H2C: c.Server.H2C, Access: h.answered, Log: h.journal.log}
+	if h.door.https = c.TLS.configured(); h.door.https {
+		if d.TLS, err = c.TLS.open(filepath.Dir(c.File), h.journal.log); err != nil {
+			return nil, err
+		}
+	}
+	e, err := h.door.open(d, &c.TLS, func(host string, port int) string {
+		return strings.Join(append(strings.Fields("fortuna serve "+h.options.path), "--listen", net.JoinHostPort(host, strconv.Itoa(port))), " ")
+	})
+	if err != nil {
+		return nil, err
+	}
+	h.server.Store(e.Server)
+	return e, nil
+}

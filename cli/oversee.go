@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+
+	"github.com/fortunadws/fortuna/cli/admin"
+	"github.com/fortunadws/fortuna/edge"
+	"github.com/fortunadws/fortuna/runtime"
+)
+
+// adminListen is where a node tells how it is when nothing else is said.
+const adminListen = "127.0.0.1:9787"
+
+// tally is what a house counts over all the versions that have served.
+type tally struct {
+	answers *admin.Counters
+
+	mu       sync.Mutex
+	failures map[string]uint64 // by code
+	retired  runtime.Stats     // the counters of former versions; the rest is zero
+}
+
+func (t *tally) failed(code string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failures[code]++
+}
+
+func (t *tally) byCode() map[string]uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.failures)
+}
+
+// former keeps the counters of a version that serves nothing new.
+func (t *tally) former(s runtime.Stats) { t.add(&t.retired, s) }
+
+// add adds the counters of s to those of to.
+func (t *tally) add(to *runtime.Stats, s runtime.Stats) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	to.Retired += s.Retired
+	to.StoppedCPU += s.StoppedCPU
+	to.StoppedMemory += s.StoppedMemory
+}
+
+// oversee begins to tell how the node is. A default address that is taken is no reason not to serve: there may be another
+// node on this machine.
+func (h *house) oversee(p *project) error {
+	addr, asked := adminListen, p.config.Admin.Listen
+	if asked != nil {
+		addr = *asked
+	}
+	if addr == "" {
+		return nil
+	}
+	server, err := admin.Listen(admin.Config{Addr: addr, Pprof: p.config.Admin.Pprof, Source: admin.Source{
+		App:      p.name(),
+		Counters: h.tally.answers,
+		Failures: h.tally.byCode,
+		Edge:     h.edgeStats,
+		Runtime:  h.runtimeStats,
+		Healthy:  h.healthy,
+		Ready:    h.readiness,
+	}})
+	switch {
+	case err == nil:
+		h.admin = server
+		h.journal.overseen(server.Addr())
+	case asked != nil:
+		return refused("choose another address, or \"\" for none", "admin.listen = %q: %v", addr, err)
+	default:
+		h.journal.warn("no admin listener, set admin.listen: " + err.Error())
+	}
+	return nil
+}
+
+func (h *house) edgeStats() edge.Stats {
+	if server := h.server.Load(); server != nil {
+		return server.Stats()
+	}
+	return edge.Stats{}
+}
+
+func (h *house) runtimeStats() (all runtime.Stats) {
+	if code, _ := h.now(); code != nil {
+		all = code.Stats()
+	}
+	h.tally.mu.Lock()
+	former := h.tally.retired
+	h.tally.mu.Unlock()
+	h.tally.add(&all, former)
+	return all
+}
+
+func (h *house) healthy(ctx context.Context) error {
+	if server := h.server.Load(); server != nil && !h.draining.Load() {
+		return server.Respond(ctx)
+	}
+	return nil
+}
+
+func (h *house) readiness() error {
+	switch {
+	case h.draining.Load():
+		return errors.New("draining")
+	case h.server.Load() == nil:
+		return errors.New("no version of the app is running yet")
+	}
+	return nil
+}

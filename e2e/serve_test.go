@@ -1,0 +1,189 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// startServe runs fortuna serve with this code and configuration, and returns it with its URL. What it logs goes to
+// logged, line by line, until it ends.
+func startServe(t *testing.T, config, code string, logged chan<- string) (cmd *exec.Cmd, url string) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"fortuna.toml": config, "index.js": code} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path, err := exec.LookPath("fortuna") // testscript.Main has put it into the PATH
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd = exec.Command(path, "serve", "--listen", "127.0.0.1:0", dir)
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it may have ended
+	lines := bufio.NewScanner(log)
+	for url == "" {
+		if !lines.Scan() {
+			t.Fatal("it is never ready")
+		}
+		if ready := readyLine.FindStringSubmatch(lines.Text()); ready != nil {
+			url = ready[1]
+		}
+	}
+	go func() {
+		defer close(logged)
+		for lines.Scan() {
+			logged <- lines.Text()
+		}
+	}()
+	return cmd, url
+}
+
+var readyLine = regexp.MustCompile(`"msg":"ready","url":"([^"]+)"`)
+
+// What handlers have begun is answered after SIGTERM, and nothing new begins.
+func TestServe_drain(t *testing.T) {
+	const clients = 60
+	logged := make(chan string, 1000)
+	cmd, url := startServe(t, "", `
+		export default async (request) => {
+			console.info("begun");
+			await new Promise((done) => setTimeout(done, 2000 + Math.random() * 2000));
+			return new Response("done");
+		};`, logged)
+	results := make(chan error, clients)
+	for range clients {
+		go func() {
+			answer, err := (&http.Client{Transport: &http.Transport{}}).Get(url)
+			if err == nil {
+				var body []byte
+				if body, err = io.ReadAll(answer.Body); err == nil && string(body) != "done" {
+					err = &unexpected{string(body)}
+				}
+				answer.Body.Close()
+			}
+			results <- err
+		}()
+	}
+	for begun := 0; begun < clients; {
+		select {
+		case line := <-logged:
+			begun += strings.Count(line, `"text":"begun"`)
+		case <-time.After(patience):
+			t.Fatalf("%d of %d requests have begun", begun, clients)
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for line := ""; !strings.Contains(line, `"msg":"draining"`); {
+		select {
+		case line = <-logged:
+		case <-time.After(patience):
+			t.Fatal("it does not drain")
+		}
+	}
+	for range 20 {
+		answer, err := (&http.Client{Transport: &http.Transport{}}).Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != 503 || answer.Header.Get("Retry-After") == "" {
+			t.Fatalf("a new request got %s while draining, want 503 with Retry-After", answer.Status)
+		}
+	}
+	for range clients {
+		select {
+		case err := <-results:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(patience):
+			t.Fatal("an answer is missing")
+		}
+	}
+	for line := range logged {
+		if strings.Contains(line, `"text":"begun"`) {
+			t.Error("a handler has begun while draining")
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("SIGTERM: %v, want exit code 0", err)
+	}
+}
+
+type unexpected struct{ body string }
+
+func (u *unexpected) Error() string { return "the answer is " + u.body }
+
+// A reload drops no request.
+func TestServe_reload(t *testing.T) {
+	logged := make(chan string, 100_000)
+	cmd, url := startServe(t, "", `export default async () => { await new Promise((done) => setTimeout(done, 1)); return new Response("ok"); };`, logged)
+	ctx, stop := context.WithCancel(context.Background())
+	var answered atomic.Int64
+	ended := make(chan error, 4)
+	for range cap(ended) {
+		go func() {
+			client := &http.Client{Transport: &http.Transport{}}
+			for ctx.Err() == nil {
+				answer, err := client.Get(url)
+				if err != nil {
+					ended <- err
+					return
+				}
+				_, err = io.Copy(io.Discard, answer.Body)
+				answer.Body.Close()
+				if err == nil && answer.StatusCode != 200 {
+					err = &unexpected{answer.Status}
+				}
+				if err != nil {
+					ended <- err
+					return
+				}
+				answered.Add(1)
+			}
+			ended <- nil
+		}()
+	}
+	for range 5 {
+		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		for line := ""; !strings.Contains(line, `"msg":"reloaded"`); {
+			select {
+			case line = <-logged:
+			case <-time.After(patience):
+				t.Fatal("it does not reload")
+			}
+		}
+	}
+	stop()
+	for range cap(ended) {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if answered.Load() == 0 {
+		t.Error("nothing was answered meanwhile")
+	}
+}
