@@ -42,7 +42,8 @@ func openBrowser(t *testing.T) context.Context {
 		t.Fatal("there is no Chromium: apt-get install chromium, or name one in FORTUNA_CHROMIUM")
 	}
 	// Without a sandbox: it needs rights that containers lack, and the page is our own.
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WindowSize(1000, 760))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WindowSize(1000, 760),
+		chromedp.IgnoreCertErrors) // a certificate for this machine is trusted by nobody else
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
@@ -56,14 +57,15 @@ func openBrowser(t *testing.T) context.Context {
 }
 
 // serveFile runs fortuna dev on dir and gives its address.
-func serveFile(t *testing.T, dir string) string {
+func serveFile(t *testing.T, dir string, flags ...string) string {
 	t.Helper()
 	path, err := exec.LookPath("fortuna") // the one that testscript.Main has put into the PATH
 	if err != nil {
 		t.Fatal(err)
 	}
 	ready := filepath.Join(t.TempDir(), "ready")
-	cmd := exec.Command(path, "dev", dir, "--port", "0", "--ready-file", ready)
+	cmd := exec.Command(path, append([]string{"dev", dir, "--port", "0", "--ready-file", ready}, flags...)...)
+	cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+t.TempDir()) // where --https keeps its authority
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
@@ -141,32 +143,38 @@ func TestErrorPage(t *testing.T) {
 
 // TestPage lets a browser do what browsers do with a server: a page says what came of it.
 func TestPage(t *testing.T) {
-	url := serveFile(t, "testdata/page")
-	browser := openBrowser(t)
-	if err := chromedp.Do(browser, chromedp.Navigate(url)); err != nil {
-		t.Fatal(err)
-	}
-	title := ""
-	for deadline := time.Now().Add(patience); title != "done" && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		var err error
-		if title, err = chromedp.Run(browser, chromedp.Title()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	said, err := chromedp.Run(browser, chromedp.Evaluate[string](`document.getElementById('out').innerText`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	const checks = 5
-	if title != "done" || strings.Contains(said, "FAILED") || strings.Count(said, "ok ") != checks {
-		t.Errorf("the page, which is %q, says\n%s", title, said)
-	}
-	shot, err := chromedp.Run(browser, chromedp.FullScreenshot(100))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(shots(t), "page.png"), shot, 0o644); err != nil {
-		t.Fatal(err)
+	for scheme, row := range map[string]struct {
+		flags  []string
+		checks int
+	}{"http": {nil, 5}, "https": {[]string{"--https"}, 7}} {
+		t.Run(scheme, func(t *testing.T) {
+			url := serveFile(t, "testdata/page", row.flags...)
+			browser := openBrowser(t)
+			if err := chromedp.Do(browser, chromedp.Navigate(url)); err != nil {
+				t.Fatal(err)
+			}
+			title := ""
+			for deadline := time.Now().Add(patience); title != "done" && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+				var err error
+				if title, err = chromedp.Run(browser, chromedp.Title()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			said, err := chromedp.Run(browser, chromedp.Evaluate[string](`document.getElementById('out').innerText`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if title != "done" || strings.Contains(said, "FAILED") || strings.Count(said, "ok ") != row.checks {
+				t.Errorf("the page, which is %q, says\n%s", title, said)
+			}
+			shot, err := chromedp.Run(browser, chromedp.FullScreenshot(100))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(shots(t), "page-"+scheme+".png"), shot, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }
 

@@ -37,6 +37,18 @@ await check('a fetch that is given up', async () => {
   setTimeout(() => c.abort(), 100);
   return got;
 }, 'AbortError');
+if (location.protocol === 'https:') { // browsers stream uploads by HTTP/2 only
+  await check('HTTP/2', async () => performance.getEntriesByType('navigation')[0].nextHopProtocol, 'h2');
+  await check('an upload that is made as it is sent', async () => {
+    let n = 0;
+    const body = new ReadableStream({ async pull(c) {
+      if (n++ === 20) return c.close();
+      c.enqueue(new Uint8Array(40_000).fill(n));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    } });
+    return (await fetch('/upload', { method: 'POST', body, duplex: 'half' })).text();
+  }, '800000 8400000');
+}
 document.title = 'done';
 </script>`;
 
@@ -52,6 +64,14 @@ export default { routes: {
     const sevens = new Uint8Array(await file.arrayBuffer()).every((b) => b === 7);
     return new Response([form.get("name"), file.name, file.type, file.size, sevens].join(" "));
   } },
+  "/upload": async (request) => {
+    let bytes = 0, sum = 0;
+    for await (const chunk of request.body) {
+      for (let i = (1000 - bytes % 1000) % 1000; i < chunk.length; i += 1000) sum += chunk[i] * 1000; // every thousandth byte
+      bytes += chunk.length;
+    }
+    return new Response(bytes + " " + sum);
+  },
   "/events": (request) => {
     const last = Number(request.headers.get("last-event-id") ?? 0);
     return send(["retry: 50\n\n", ..."abc"].map((d, i) => i ? `id: ${last + i}\ndata: ${d}\n\n` : d));
