@@ -61,7 +61,9 @@ export default { routes: {
   "/": () => new Response(page, { headers: { "content-type": "text/html" } }),
   "/form": { async POST(request) {
     const form = await request.formData(), file = form.get("file");
-    const sevens = new Uint8Array(await file.arrayBuffer()).every((b) => b === 7);
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    let sevens = true;
+    for (let i = 0; i < bytes.length; i += 1000) sevens &&= bytes[i] === 7; // all of them would take much of the CPU budget
     return new Response([form.get("name"), file.name, file.type, file.size, sevens].join(" "));
   } },
   "/upload": async (request) => {
