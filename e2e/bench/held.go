@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"time"
 )
 
@@ -18,35 +17,44 @@ const (
 )
 
 // held opens many connections to servers, has each answer one request, and measures what a connection that is idle then
-// costs.
+// costs: in the clear, and with TLS.
 func held(ctx context.Context, b *bench) ([]figure, error) {
+	certificate, err := selfSigned()
+	if err != nil {
+		return nil, err
+	}
+	plain := func(addr string) (net.Conn, error) { return net.Dial("tcp", addr) }
 	var figures []figure
-	for _, name := range []string{"fortuna", "nginx", "node"} {
-		bytes, err := b.hold(ctx, name)
+	for _, row := range []struct {
+		what string
+		peer peer
+		n    int
+		dial func(addr string) (net.Conn, error)
+		goal float64
+	}{
+		{"plain", fortunaPeer(), heldConnections, plain, 2},
+		{"plain", peerOf("nginx"), heldConnections, plain, 0},
+		{"plain", peerOf("node"), heldConnections, plain, 0},
+		{"TLS", securedFortuna(), heldConnections / 2, dialSecured, 16},
+		{"TLS", securedNginx(), heldConnections / 2, dialSecured, 0},
+	} {
+		name := row.what + ", " + row.peer.name
+		dir, err := b.securedSite(ctx, filepath.Join("held", row.what, row.peer.name), certificate)
+		if err != nil {
+			return nil, err
+		}
+		bytes, err := b.hold(ctx, row.peer, dir, row.n, row.dial)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		f := figure{Name: name + ": RSS for each idle connection", Value: bytes / (1 << 10), Unit: "kB"}
-		if name == "fortuna" {
-			f.Goal = 2
-		}
-		figures = append(figures, f)
+		figures = append(figures, figure{Name: fmt.Sprintf("%s: RSS for each of %d idle connections", name, row.n), Value: bytes / (1 << 10), Unit: "kB", Goal: row.goal})
 	}
 	return figures, nil
 }
 
-// hold measures one server, in bytes a connection.
-func (b *bench) hold(ctx context.Context, name string) (float64, error) {
-	w := workloads[slices.Index(workloadNames(), "hello")]
-	source, err := b.bundle(ctx, w)
-	if err != nil {
-		return 0, err
-	}
-	dir, err := b.site(filepath.Join("held", name), source)
-	if err != nil {
-		return 0, err
-	}
-	s, err := b.start(ctx, peerOf(name), dir, "")
+// hold measures one server with n connections, in bytes for each.
+func (b *bench) hold(ctx context.Context, p peer, dir string, n int, dial func(addr string) (net.Conn, error)) (float64, error) {
+	s, err := b.start(ctx, p, dir, "")
 	if err != nil {
 		return 0, err
 	}
@@ -60,13 +68,13 @@ func (b *bench) hold(ctx context.Context, name string) (float64, error) {
 	// The first connections warm the server up: they are not counted.
 	const warm = 200
 	var before int64
-	for i := range warm + heldConnections {
+	for i := range warm + n {
 		if i == warm {
 			if before, err = b.settled(ctx, s); err != nil {
 				return 0, err
 			}
 		}
-		c, err := net.Dial("tcp", s.addr())
+		c, err := dial(s.addr())
 		if err != nil {
 			return 0, fmt.Errorf("connection %d: %w", i, err)
 		}
@@ -76,7 +84,7 @@ func (b *bench) hold(ctx context.Context, name string) (float64, error) {
 		}
 	}
 	after, err := b.settled(ctx, s)
-	return float64(after-before) / heldConnections, err
+	return float64(after-before) / float64(n), err
 }
 
 // settled is the memory of s after a moment.

@@ -27,7 +27,8 @@ var probes = []probe{
 	{"await2ms", "many clients on a handler that awaits 2 ms; server on every core", await, nil},
 	{"sse", "1,000 clients of server-sent events, one event a second for a minute; server on every core", sse, nil},
 	{"pipe", "1 GiB sent to a handler that answers with the body it gets; server on every core", pipe, nil},
-	{"held", "10,000 connections that have had an answer and are idle; nginx and node beside", held, []string{"nginx", "node"}},
+	{"secured", "hello over TLS, beside nginx", secured, []string{"nginx"}},
+	{"held", "connections that have had an answer and are idle; nginx and node beside", held, []string{"nginx", "node"}},
 	{"attack", "5,000 attackers with slow heads, slow bodies and slow reads must not keep 500 good requests a second from their answers", attack, nil},
 	{"idle", "what waiting costs", idle, nil},
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -41,6 +42,8 @@ var workloads = []*workload{
 	},
 	{name: "await2ms", source: "await.js", path: "/", want: "later", media: "text/plain", servers: fetchServers},
 }
+
+func workloadOf(name string) *workload { return workloads[slices.Index(workloadNames(), name)] }
 
 // cookie goes with every request, as it does with a browser's.
 const cookie = "theme=dark; visitor=7c9e6679"
