@@ -54,6 +54,7 @@ type carrier struct {
 	served int32
 
 	refused bool // at the door
+	streams bool // the peer speaks HTTP/2
 }
 
 // carry takes over c, which evio has let go of. On the loop of c.
@@ -63,6 +64,7 @@ func carry(c *conn) {
 		s: s, remote: c.remote, bell: make(chan struct{}, 1), input: make(chan []byte), quit: make(chan struct{}),
 		out: c.rest, last: c.mode == closing, dead: c.mode == dead,
 		x: c.x, in: c.in, mode: c.mode, since: time.Now(), served: c.served, refused: c.refused, secure: c.secure, sealed: c.sealed,
+		streams: c.streams,
 	}
 	k.moved = k.since
 	k.size = bytesOf(k.out)
@@ -183,6 +185,10 @@ func (k *carrier) run(fd int) {
 	socket := slowConn{nc, &k.s.limits}
 	stream, ok := k.attach(socket)
 	if !ok {
+		return
+	}
+	if k.multiplexed() {
+		k.multiplex(stream)
 		return
 	}
 	go k.read(stream)

@@ -361,11 +361,7 @@ func (c *conn) closed() {
 func (c *conn) detached() {
 	c.awake()
 	c.loop.remove(c)
-	if c.streams {
-		multiplex(c)
-	} else {
-		carry(c)
-	}
+	carry(c)
 	c.mode, c.x, c.parser, c.in, c.rest, c.secure = dead, nil, nil, nil, nil, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fortunadws/fortuna/edge/h2"
 	"github.com/fortunadws/fortuna/edge/tls"
 	"github.com/tidwall/evio"
 )
@@ -72,7 +73,7 @@ func (c *conn) shaken() {
 	case err != nil: // which the peer was told
 		c.mode = closing
 		c.settle(true)
-	case done && c.secure.Protocol() == "h2":
+	case done && c.secure.Protocol() == h2.Protocol:
 		c.streams, c.mode = true, busy
 		c.leave()
 	case done:
@@ -166,9 +167,6 @@ func (k *carrier) attach(socket slowConn) (stream net.Conn, ok bool) {
 		}
 	}
 	stream, err := k.secure.Attach(socket)
-	if k.secure.Protocol() == "h2" { // who says so much before its handshake is over is no client of HTTP/2
-		return nil, false
-	}
 	return stream, err == nil && socket.SetReadDeadline(time.Time{}) == nil
 }
 

@@ -21,39 +21,16 @@ import (
 // pieceBytes is how much of a streamed body is read at a time: one frame.
 const pieceBytes = 16 << 10
 
-// multiplex takes over c, which evio has let go of, to serve HTTP/2 on it. On the loop of c.
-func multiplex(c *conn) {
-	s, remote, secure, read, fd := c.loop.s, c.remote, c.secure, c.in, int(c.fd)
-	s.carried.Add(1)
-	s.carriers.Add(1)
-	ended := func() {
-		s.carried.Add(-1)
-		s.leave(remote.Addr())
-		s.carriers.Done()
-	}
-	go func() {
-		nc, err := adopt(fd)
-		if err != nil {
-			s.log.Error("carry connection", "err", err)
-			ended()
-			return
-		}
-		like := exchange.Request{Remote: remote}
-		if secure != nil {
-			if nc, err = secure.Attach(nc); err != nil { // its handshake is over
-				ended()
-				return
-			}
-			like.TLS, like.Client = true, secure.Client()
-		}
-		s.serveStreams(nc, read, like, ended)
-	}()
+// multiplexed reports whether the peer speaks HTTP/2: it has begun so, or TLS has agreed on it, perhaps on the way here.
+func (k *carrier) multiplexed() bool {
+	return k.streams || k.secure != nil && k.x == nil && k.served == 0 && k.secure.Protocol() == h2.Protocol
 }
 
-// serveStreams serves HTTP/2 on nc, of which read was read already, and calls ended when it is closed. From anywhere.
-// Each request says of the connection what like does.
-func (s *Server) serveStreams(nc net.Conn, read []byte, like exchange.Request, ended func()) {
-	s.h2.Serve(nc, read, func(h *h2.Stream) { serveStream(s, h, like) }, ended)
+// multiplex serves HTTP/2 on nc until it ends.
+func (k *carrier) multiplex(nc net.Conn) {
+	ended := make(chan struct{})
+	k.s.h2.Serve(nc, k.in, func(h *h2.Stream) { serveStream(k, h) }, func() { close(ended) })
+	<-ended
 }
 
 // stream drives one exchange of an HTTP/2 connection, with a goroutine of its own that may block and is the exchange's
@@ -69,6 +46,7 @@ type stream struct {
 
 	// Touched on the stream's goroutine only, the last three while reading is false.
 	x       *answer
+	reader  sync.WaitGroup // the goroutine that reads the body, if it does
 	reading bool
 	buf     []byte        // for reading
 	waited  time.Duration // for the body
@@ -76,10 +54,9 @@ type stream struct {
 }
 
 // serveStream is the life of a stream.
-func serveStream(s *Server, h *h2.Stream, like exchange.Request) {
-	t := &stream{s: s, h: h, bell: make(chan struct{}, 1)}
-	t.x = newAnswer(s, t, t, like.Remote, nil)
-	t.x.req = like
+func serveStream(k *carrier, h *h2.Stream) {
+	t := &stream{s: k.s, h: h, bell: make(chan struct{}, 1)}
+	t.x = newAnswer(k.s, t, t, k.remote, k.secure)
 	defer t.end()
 	if !t.begin() {
 		return
@@ -233,6 +210,7 @@ func (t *stream) readWhole() error {
 	q := &t.x.req
 	t.buf = make([]byte, min(q.Length, pieceBytes))
 	for {
+		t.patience()
 		n, err := t.read()
 		q.Body = append(q.Body, t.buf[:n]...)
 		if err == io.EOF {
@@ -245,10 +223,17 @@ func (t *stream) readWhole() error {
 	}
 }
 
+// patience is how long the peer may pause within a body.
+func (t *stream) patience() {
+	if d := t.s.limits.BodyDeadline; d >= 0 {
+		t.h.Patience(d)
+	}
+}
+
 // read reads into buf. The error is io.EOF at the end, ErrGone, or a refusal.
 func (t *stream) read() (n int, err error) {
 	m, began := &t.s.limits, time.Now()
-	n, err = t.h.Read(t.buf, m.BodyDeadline)
+	n, err = t.h.Read(t.buf)
 	t.waited += time.Since(began)
 	t.got += int64(n)
 	switch {
@@ -277,11 +262,12 @@ func (t *stream) receive() {
 	if t.buf == nil {
 		t.buf = make([]byte, pieceBytes)
 	}
-	go func() {
+	t.patience()
+	t.reader.Go(func() {
 		n, err := t.read()
 		piece := bytes.Clone(t.buf[:n])
 		t.Post(func() { t.received(piece, err) })
-	}()
+	})
 }
 
 // received gives the piece to who waits for it.
@@ -319,5 +305,9 @@ func (t *stream) end() {
 		ended = len(t.jobs) == 0
 		t.ended = ended
 		t.mu.Unlock()
+	}
+	if t.reading {
+		t.h.Patience(0)
+		t.reader.Wait()
 	}
 }

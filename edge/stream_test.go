@@ -6,14 +6,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -326,6 +322,29 @@ func TestStream_interleaved(t *testing.T) {
 	}
 }
 
+// A handler may answer while it waits for more of a body that does not come.
+func TestStream_answersEarly(t *testing.T) {
+	s, c := multiplexed(t, Config{Handler: exchange.HandlerFunc(func(x exchange.Exchange) {
+		x.Receive(func(_ []byte, err error) {
+			if !errors.Is(err, exchange.ErrGone) {
+				t.Errorf("received: %v", err)
+			}
+		})
+		go x.Loop().Post(func() { answering("early").Serve(x) })
+	})})
+	for range 100 {
+		pr, pw := io.Pipe()
+		r, err := c.Post(s.url("/"), "", pr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(r.Body); string(got) != "early" || err != nil && !strings.Contains(err.Error(), "NO_ERROR") {
+			t.Errorf("got %q, %v", got, err)
+		}
+		_, _ = r.Body.Close(), pw.Close()
+	}
+}
+
 // A client that goes away tells the handler, on this stream only.
 func TestStream_gone(t *testing.T) {
 	arrived := make(chan exchange.Exchange, 1)
@@ -550,40 +569,4 @@ func TestStream_preface(t *testing.T) {
 	if r, _ := c.answer("GET"); r.StatusCode != 505 {
 		t.Errorf("after a request: got %d", r.StatusCode)
 	}
-}
-
-// Under TLS, what ALPN has chosen HTTP/2 for is any net.Conn.
-func TestStream_tls(t *testing.T) {
-	s := start(t, Config{Log: quiet, Handler: exchange.HandlerFunc(func(x exchange.Exchange) {
-		x.Head(200, nil)
-		_ = x.Write(fmt.Append(nil, x.Request().TLS, x.Request().Remote))
-		x.End()
-	})})
-	certified := httptest.NewTLSServer(nil) // for its certificate
-	defer certified.Close()
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: certified.TLS.Certificates, NextProtos: []string{"h2"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	ended := make(chan struct{})
-	remote := netip.MustParseAddrPort("192.0.2.1:1")
-	go func() {
-		nc, err := ln.Accept()
-		if err != nil {
-			t.Error(err)
-			close(ended)
-			return
-		}
-		s.serveStreams(nc, nil, exchange.Request{Remote: remote, TLS: true}, func() { close(ended) })
-	}()
-	roots := x509.NewCertPool()
-	roots.AddCert(certified.Certificate())
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "example.com"}, ForceAttemptHTTP2: true}
-	r, got := fetch(t, &http.Client{Transport: transport, Timeout: 20 * time.Second}, "GET", "https://"+ln.Addr().String(), nil)
-	if r.ProtoMajor != 2 || got != "true "+remote.String() {
-		t.Errorf("got %s %q", r.Proto, got)
-	}
-	transport.CloseIdleConnections()
-	<-ended
 }

@@ -397,7 +397,7 @@ func TestConn_slowData(t *testing.T) {
 	got := make(chan string, 1)
 	p := begin(t, limits, func(t *Stream) {
 		buf := make([]byte, 10)
-		n, err := t.Read(buf, 10*time.Second)
+		n, err := t.Read(buf)
 		got <- fmt.Sprint(n, err)
 	})
 	p.must(p.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: p.encode(get), EndHeaders: true}))

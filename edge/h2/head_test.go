@@ -78,7 +78,7 @@ func TestStream_Read_length(t *testing.T) {
 			p := begin(t, defaultLimits(), func(t *Stream) {
 				buf := make([]byte, 10)
 				for {
-					if _, err := t.Read(buf, -1); err != nil {
+					if _, err := t.Read(buf); err != nil {
 						read <- err
 						return
 					}

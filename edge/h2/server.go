@@ -17,6 +17,9 @@ import (
 // Preface is what a client that speaks HTTP/2 sends first (RFC 9113 section 3.4).
 const Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
+// Protocol is the name of HTTP/2 in ALPN (RFC 9113 section 3.2).
+const Protocol = "h2"
+
 // Marker is how much of Preface tells it from every request of another version.
 const Marker = "PRI * HTTP/2.0"
 

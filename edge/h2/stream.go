@@ -11,7 +11,7 @@ import (
 )
 
 // Stream is one request and its answer. It belongs to the goroutine it is given on, whose return completes the answer;
-// only Read may be called from another.
+// only Read may be called from another, which must have ended by then: net/http uses again what is below.
 type Stream struct {
 	w       http.ResponseWriter
 	r       *http.Request
@@ -42,17 +42,12 @@ func serve(w http.ResponseWriter, r *http.Request) {
 // Gone is closed when the peer has reset the stream or has left.
 func (t *Stream) Gone() <-chan struct{} { return t.r.Context().Done() }
 
-// Read reads from the body, whose bytes the peer may send again when they were read. It waits no longer than within;
-// negative is for ever. The error is io.EOF at the end and os.ErrDeadlineExceeded when it took too long; after any there
-// is nothing more to read.
-func (t *Stream) Read(p []byte, within time.Duration) (int, error) {
-	if within >= 0 {
-		if err := t.control.SetReadDeadline(time.Now().Add(within)); err != nil {
-			return 0, err
-		}
-	}
-	return t.r.Body.Read(p)
-}
+// Patience is how long the next Read may wait for more of the body; 0 or less ends one that waits, and all that follow.
+func (t *Stream) Patience(d time.Duration) { _ = t.control.SetReadDeadline(time.Now().Add(d)) } // it fails when reading does
+
+// Read reads from the body, whose bytes the peer may send again when they were read. The error is io.EOF at the end and
+// os.ErrDeadlineExceeded when the patience has ended; after any there is nothing more to read.
+func (t *Stream) Read(p []byte) (int, error) { return t.r.Body.Read(p) }
 
 // Head sets the status, 200 to 999, and the header, without what AppendHead of http1 drops. length is of the whole body
 // in bytes, -1 when it is not known.
