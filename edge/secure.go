@@ -38,7 +38,7 @@ func (c *conn) records(in []byte) {
 func (c *conn) shake(in []byte) {
 	l := c.loop
 	if c.secure == nil {
-		c.secure = l.s.tls.Session(func() { l.Post(c.shaken) })
+		c.secure = l.s.tls.Session(c.remote, func() { l.Post(c.shaken) })
 	}
 	c.secure.Feed(in)
 	if over(c.secure.Waiting(), l.s.limits.AheadBytesMax) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 
@@ -29,6 +30,7 @@ const (
 // from computing.
 type handshake struct {
 	slots    chan struct{}
+	remote   netip.AddrPort
 	progress func()
 	came     chan struct{} // told when in has grown
 	quit     chan struct{} // closed by close
@@ -45,9 +47,9 @@ type handshake struct {
 	client  *exchange.Client
 }
 
-func newHandshake(slots chan struct{}, progress func()) *handshake {
+func newHandshake(slots chan struct{}, remote netip.AddrPort, progress func()) *handshake {
 	return &handshake{
-		slots: slots, progress: progress,
+		slots: slots, remote: remote, progress: progress,
 		came: make(chan struct{}, 1), quit: make(chan struct{}), over: make(chan struct{}),
 	}
 }

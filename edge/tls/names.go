@@ -10,6 +10,7 @@ import (
 type names struct {
 	byHost map[string][]*cryptotls.Certificate // also "*.example.com"
 	first  []*cryptotls.Certificate            // for every other host, and for clients that name none
+	source Source                              // asked before; may be nil
 }
 
 // loadNames loads all files, or says what is wrong with the first that cannot be used.
@@ -31,6 +32,11 @@ func loadNames(files []Files, now time.Time) (*names, error) {
 // choose prefers the exact name to a wildcard, which stands for one label, and a wildcard to the first certificate.
 // Several for one host differ in the kind of their keys: the client gets the first that it can check.
 func (n *names) choose(hello *cryptotls.ClientHelloInfo) (*cryptotls.Certificate, error) {
+	if n.source != nil {
+		if c, err := n.source(hello); err == nil || len(n.first) == 0 {
+			return c, err
+		}
+	}
 	host := strings.TrimSuffix(strings.ToLower(hello.ServerName), ".")
 	known := n.byHost[host]
 	if _, parent, ok := strings.Cut(host, "."); len(known) == 0 && ok {

@@ -21,7 +21,8 @@ const pollEvery = 5 * time.Second
 
 // Config says which certificates a server shows and what it asks of clients.
 type Config struct {
-	Certificates  []Files       // one at least; the first answers clients that name no known host
+	Certificates  []Files       // the first answers clients that name no known host
+	Source        Source        // asked before them; nil when there are certificates
 	ClientCA      string        // PEM file of the authorities whose client certificates count; needed to ask for one
 	ClientAuth    ClientAuth    // whether clients are asked for a certificate
 	Protocols     []string      // ALPN, in order of preference; nil: http/1.1
@@ -29,6 +30,10 @@ type Config struct {
 	PollEvery     time.Duration // between two looks at the files; 0: 5 s
 	Log           *slog.Logger  // nil: slog.Default()
 }
+
+// Source has certificates that come from elsewhere than files. It is called in handshakes, by many goroutines, and an
+// error means that it has none for that client.
+type Source func(hello *cryptotls.ClientHelloInfo) (*cryptotls.Certificate, error)
 
 // Server is what the sessions of a listener share. Its methods may be called from anywhere.
 type Server struct {
@@ -47,7 +52,7 @@ type Server struct {
 // Open loads every file of the configuration and looks after them until Close. The error says what is wrong with the
 // first that cannot be used.
 func Open(c Config) (*Server, error) {
-	if len(c.Certificates) == 0 {
+	if len(c.Certificates) == 0 && c.Source == nil {
 		return nil, errors.New("tls: no certificate is configured: give a certificate and its key")
 	}
 	if c.ClientAuth != NoClientAuth && c.ClientCA == "" {
@@ -98,6 +103,7 @@ func (s *Server) load() error {
 	if err != nil {
 		return err
 	}
+	names.source = s.config.Source
 	c := &cryptotls.Config{
 		GetCertificate: names.choose,
 		MinVersion:     cryptotls.VersionTLS12,

@@ -4,6 +4,7 @@ import (
 	cryptotls "crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
@@ -28,10 +29,10 @@ type Session struct {
 	client *exchange.Client
 }
 
-// Session begins a session. The handshake calls progress, from a goroutine of its own, whenever Progress has news.
-func (s *Server) Session(progress func()) *Session {
+// Session begins a session with the peer at remote. The handshake calls progress, from a goroutine of its own, whenever Progress has news.
+func (s *Server) Session(remote netip.AddrPort, progress func()) *Session {
 	n := &Session{server: s}
-	n.wire.shake = newHandshake(s.slots, progress)
+	n.wire.shake = newHandshake(s.slots, remote, progress)
 	n.conn = cryptotls.Server(&n.wire, s.current.Load())
 	return n
 }
@@ -182,18 +183,24 @@ func (w *wire) Close() error {
 
 var errDetached = errors.New("tls: the session has no socket")
 
+// LocalAddr is nowhere while the session has no socket; crypto/tls does not ask.
 func (w *wire) LocalAddr() net.Addr {
 	if w.nc != nil {
 		return w.nc.LocalAddr()
 	}
-	return nil
+	return &net.TCPAddr{}
 }
 
+// RemoteAddr is known during the handshake, when a Source may ask.
 func (w *wire) RemoteAddr() net.Addr {
-	if w.nc != nil {
+	switch {
+	case w.shake != nil:
+		return net.TCPAddrFromAddrPort(w.shake.remote)
+	case w.nc != nil:
 		return w.nc.RemoteAddr()
+	default:
+		return &net.TCPAddr{}
 	}
-	return nil
 }
 
 func (w *wire) SetDeadline(t time.Time) error {

@@ -31,7 +31,7 @@ func drive(t testing.TB, s *Server, attach int) (client net.Conn, d *driver) {
 		nc: nc, jobs: make(chan struct{}, 1), input: make(chan []byte), attach: attach,
 		ended: make(chan error, 1), client: make(chan *Session, 1),
 	}
-	d.s = s.Session(func() {
+	d.s = s.Session(client.LocalAddr().(*net.TCPAddr).AddrPort(), func() {
 		select {
 		case d.jobs <- struct{}{}:
 		default:
