@@ -106,11 +106,16 @@ var configKeys = map[string]func(c *config, v value) error{
 		}
 		return v.expected("a string, a number, true or false")
 	},
-	"tls.cert":         func(c *config, v value) (err error) { c.TLS.Cert, err = v.text(); c.TLS.at = v; return },
-	"tls.key":          func(c *config, v value) (err error) { c.TLS.Key, err = v.text(); c.TLS.at = v; return },
-	"tls.certificates": func(c *config, v value) error { return c.TLS.certificates(v) },
-	"tls.client_ca":    func(c *config, v value) (err error) { c.TLS.ClientCA, err = v.text(); c.TLS.at = v; return },
-	"tls.client_auth":  func(c *config, v value) error { return c.TLS.clientAuth(v) },
+	"tls.cert":           func(c *config, v value) (err error) { c.TLS.Cert, err = v.text(); c.TLS.at = v; return },
+	"tls.key":            func(c *config, v value) (err error) { c.TLS.Key, err = v.text(); c.TLS.at = v; return },
+	"tls.certificates":   func(c *config, v value) error { return c.TLS.certificates(v) },
+	"tls.client_ca":      func(c *config, v value) (err error) { c.TLS.ClientCA, err = v.text(); c.TLS.at = v; return },
+	"tls.client_auth":    func(c *config, v value) error { return c.TLS.clientAuth(v) },
+	"tls.acme.hosts":     func(c *config, v value) (err error) { c.TLS.ACME.Hosts, err = v.texts(); c.TLS.at = v; return },
+	"tls.acme.email":     func(c *config, v value) (err error) { c.TLS.ACME.Email, err = v.text(); return },
+	"tls.acme.directory": func(c *config, v value) (err error) { c.TLS.ACME.Directory, err = v.text(); return },
+	"tls.acme.roots":     func(c *config, v value) (err error) { c.TLS.ACME.Roots, err = v.text(); return },
+	"tls.acme.storage":   func(c *config, v value) (err error) { c.TLS.ACME.Storage, err = v.text(); return },
 	"tls.redirect": func(c *config, v value) error {
 		port, err := v.integer(0, 65535)
 		c.TLS.Redirect = &port

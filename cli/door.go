@@ -27,6 +27,8 @@ type door struct {
 	limits edge.Limits
 	https  bool
 	tls    string // what [tls] says, to be compared
+
+	certifier *certifier // nil without [tls.acme], which only serve heeds
 }
 
 // newDoor is what the command line and, where it says nothing, fortuna.toml ask for.
@@ -71,33 +73,46 @@ type entrance struct {
 	*edge.Server
 	redirect *edge.Server // from http to it; nil if there is none
 	tls      *tls.Server  // nil without TLS
+
+	certifier *certifier // nil without [tls.acme]
 }
 
 // open begins to serve at the door. c says how, but for the address and the limits; with TLS, table says how the rest of it
 // is done. command is what a person types to listen elsewhere. What c.TLS is, is closed with the entrance.
 func (d door) open(c edge.Config, table *tlsTable, command func(host string, port int) string) (*entrance, error) {
-	e := &entrance{tls: c.TLS}
+	e := &entrance{tls: c.TLS, certifier: d.certifier}
 	c.Addr, c.Limits = net.JoinHostPort(d.host, strconv.Itoa(d.port)), d.limits
 	var err error
 	if e.Server, err = edge.Listen(c); err != nil {
 		return nil, errors.Join(d.closed(err, command), e.Close())
 	}
-	if c.TLS == nil || table.Redirect == nil {
-		return e, nil
+	if c.TLS != nil && table.Redirect != nil {
+		if err := e.redirectFrom(d.host, *table.Redirect, c); err != nil {
+			return nil, errors.Join(err, e.Close())
+		}
 	}
-	c.Handler, c.TLS, c.HSTS, c.H2C, c.Loops, c.Access = redirect(e.Addr().(*net.TCPAddr).Port), nil, 0, false, 1, nil
-	from := door{host: d.host, port: *table.Redirect}
-	c.Addr = net.JoinHostPort(from.host, strconv.Itoa(from.port))
-	if e.redirect, err = edge.Listen(c); err != nil {
-		return nil, errors.Join(from.closed(err, func(_ string, port int) string {
-			return fmt.Sprintf("redirect = %d, in [tls] of %s", port, configFile)
-		}), e.Close())
+	if err := d.certifier.begin(e, d.host); err != nil {
+		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
 }
 
+// redirectFrom sends who comes to a port by http to the entrance. c is how that serves.
+func (e *entrance) redirectFrom(host string, port int, c edge.Config) (err error) {
+	c.Handler, c.TLS, c.HSTS, c.H2C, c.Loops, c.Access = e.certifier.before(redirect(e.Addr().(*net.TCPAddr).Port)), nil, 0, false, 1, nil
+	from := door{host: host, port: port}
+	c.Addr = net.JoinHostPort(from.host, strconv.Itoa(from.port))
+	if e.redirect, err = edge.Listen(c); err != nil {
+		return from.closed(err, func(_ string, port int) string {
+			return fmt.Sprintf("redirect = %d, in [tls] of %s", port, configFile)
+		})
+	}
+	return nil
+}
+
 // Close closes all of it.
 func (e *entrance) Close() (err error) {
+	e.certifier.close()
 	for _, s := range []*edge.Server{e.Server, e.redirect} {
 		if s != nil {
 			err = errors.Join(err, s.Close())
@@ -164,13 +179,13 @@ func (w *workshop) listen() (e *entrance, err error) {
 func (w *workshop) certificates(log *slog.Logger) (*tls.Server, error) {
 	table := &w.project.config.TLS
 	if table.configured() {
-		return table.open(w.project.root, log)
+		return table.open(w.project.root, log, tls.Config{})
 	}
 	local, err := issueLocal(w.process)
 	if err != nil {
 		return nil, err
 	}
-	return table.open(w.project.root, log, local)
+	return table.open(w.project.root, log, tls.Config{Certificates: []tls.Files{local}})
 }
 
 // command is this dev command with other flags.

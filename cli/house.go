@@ -176,8 +176,12 @@ func (h *house) listen() (*entrance, error) {
 		return nil, err
 	}
 	d := edge.Config{Loops: h.loops, Handler: h, HSTS: c.TLS.hsts(), H2C: c.Server.H2C, Access: h.answered, Log: h.journal.log}
-	if h.door.https = c.TLS.configured(); h.door.https {
-		if d.TLS, err = c.TLS.open(filepath.Dir(c.File), h.journal.log); err != nil {
+	root := filepath.Dir(c.File)
+	if h.door.certifier, err = newCertifier(&c.TLS, root, h.process.getenv, h.journal.log); err != nil {
+		return nil, err
+	}
+	if h.door.https = c.TLS.configured() || h.door.certifier != nil; h.door.https {
+		if d.TLS, err = c.TLS.open(root, h.journal.log, h.door.certifier.options()); err != nil {
 			return nil, err
 		}
 	}

@@ -21,7 +21,8 @@ type tlsTable struct {
 	Redirect      *int   // port for http that sends everybody to https; nil: none; 0: a free one
 	HSTS          int    // seconds; 0: not said
 	HandshakesMax int    // 0: the default of edge/tls
-	at            value  // for errors about files
+	ACME          acmeTable
+	at            value // for errors about files
 }
 
 var clientAuths = map[string]tls.ClientAuth{"request": tls.RequestClient, "require": tls.RequireClient}
@@ -97,13 +98,14 @@ func (t *tlsTable) options(root string) (tls.Config, error) {
 	return c, nil
 }
 
-// open opens the certificates of the table, whose files are relative to root, and more.
-func (t *tlsTable) open(root string, log *slog.Logger, more ...tls.Files) (*tls.Server, error) {
+// open opens the certificates of the table, whose files are relative to root, and those of more, with its protocols.
+func (t *tlsTable) open(root string, log *slog.Logger, more tls.Config) (*tls.Server, error) {
 	c, err := t.options(root)
 	if err != nil {
 		return nil, err
 	}
-	c.Certificates, c.Log = append(c.Certificates, more...), log
+	c.Certificates, c.Protocols = append(c.Certificates, more.Certificates...), append(c.Protocols, more.Protocols...)
+	c.Source, c.Log = more.Source, log
 	s, err := tls.Open(c)
 	if err != nil {
 		return nil, t.wrong(err)
@@ -120,7 +122,7 @@ func (t *tlsTable) String() string {
 	if t.Redirect != nil {
 		redirect = *t.Redirect
 	}
-	return fmt.Sprint(t.Cert, t.Key, t.More, t.ClientCA, t.ClientAuth, redirect, t.HSTS, t.HandshakesMax)
+	return fmt.Sprint(t.Cert, t.Key, t.More, t.ClientCA, t.ClientAuth, redirect, t.HSTS, t.HandshakesMax, t.ACME)
 }
 
 // wrong is an error about a file of the table.

@@ -2,7 +2,7 @@
 // (RFC 8555). It proves that a host is ours by answers on connections that somebody else accepts, and knows neither
 // sockets nor where its storage is.
 //
-// An authority asks over http for a file (HTTP-01), which Handler serves, or for a certificate with a token in it
+// An authority asks over http for a file (HTTP-01), which Answer gives, or for a certificate with a token in it
 // (TLS-ALPN-01, RFC 8737), which Certificate gives.
 package acme
 
@@ -32,8 +32,8 @@ type Config struct {
 	Roots     *x509.CertPool    // who the authority's own certificate leads to; nil: the system's
 	Storage   certmagic.Storage // of accounts, keys and certificates; nodes that share it obtain each certificate once
 	Listen    string            // host that the ports below are on; empty: all addresses
-	HTTPPort  int               // on which Handler answers; 0: no HTTP-01
-	TLSPort   int               // on which Certificate answers; 0: no TLS-ALPN-01
+	HTTPPort  int               // on which Answer is asked; 0: no HTTP-01
+	TLSPort   int               // on which Certificate is asked; 0: no TLS-ALPN-01
 	Log       *slog.Logger      // nil: slog.Default()
 }
 
@@ -99,18 +99,15 @@ func (i *Issuer) Certificate(hello *cryptotls.ClientHelloInfo) (*cryptotls.Certi
 	return i.config.GetCertificate(hello)
 }
 
-// Handler answers the authority's questions by http and gives everything else to next.
-func (i *Issuer) Handler(next exchange.Handler) exchange.Handler {
-	return exchange.HandlerFunc(func(x exchange.Exchange) {
-		proof, ok := proofOf(x.Request())
-		if !ok {
-			next.Serve(x)
-			return
-		}
+// Answer answers x if it is a question of the authority by http, and reports whether it was.
+func (i *Issuer) Answer(x exchange.Exchange) bool {
+	proof, ok := proofOf(x.Request())
+	if ok {
 		x.Head(200, []exchange.Field{{Name: "Content-Type", Value: "text/plain"}})
 		_ = x.Write([]byte(proof)) // fails only when the authority is gone
 		x.End()
-	})
+	}
+	return ok
 }
 
 // proofOf is the answer to a question of HTTP-01 (RFC 8555, section 8.3).
@@ -122,3 +119,6 @@ func proofOf(q *exchange.Request) (proof string, ok bool) {
 	c, ok := certmagic.GetACMEChallenge(strings.ToLower(host))
 	return c.KeyAuthorization, ok && q.Path == c.HTTP01ResourcePath()
 }
+
+// Folder is a storage in a directory, which only the user may enter.
+func Folder(path string) certmagic.Storage { return &certmagic.FileStorage{Path: path} }
