@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fortunadws/fortuna/edge/forwarded"
 	"github.com/fortunadws/fortuna/runtime/web"
 )
 
@@ -32,10 +33,11 @@ type config struct {
 		TLS  bool
 	}
 	Server struct {
-		Listen  string        // address; empty when it is not set
-		Grace   time.Duration // for what is in flight at the end; 0 when it is not set
-		TellsID bool          // answers have the field X-Request-Id
-		H2C     bool          // HTTP/2 without TLS
+		Listen  string          // address; empty when it is not set
+		Grace   time.Duration   // for what is in flight at the end; 0 when it is not set
+		H2C     bool            // HTTP/2 without TLS
+		Proxies forwarded.Trust // whose word about clients is taken
+		TellsID bool            // answers have the field X-Request-Id
 	}
 	Access *float64 // the share of answers that is logged; nil when it is not set
 	Admin  struct {
@@ -72,8 +74,27 @@ var configKeys = map[string]func(c *config, v value) error{
 		c.Server.Grace = time.Duration(n) * time.Millisecond
 		return err
 	},
-	"server.request_id": func(c *config, v value) (err error) { c.Server.TellsID, err = v.truth(); return },
-	"log.access":        func(c *config, v value) (err error) { c.Access, err = v.share(); return },
+	"server.trusted_proxies": func(c *config, v value) error {
+		list, err := v.texts()
+		if err != nil {
+			return err
+		}
+		if c.Server.Proxies.Proxies, err = forwarded.ParseProxies(list); err != nil {
+			return v.wrong("", "%s: %v", v.key(), err)
+		}
+		return nil
+	},
+	"server.proxy_field": func(c *config, v value) error {
+		name, err := v.text()
+		if err == nil && !slices.Contains(forwarded.Fields, name) {
+			err = v.expected("one of " + list(forwarded.Fields))
+		}
+		c.Server.Proxies.Field = name
+		return err
+	},
+	"server.proxy_protocol": func(c *config, v value) (err error) { c.Server.Proxies.Protocol, err = v.truth(); return },
+	"server.request_id":     func(c *config, v value) (err error) { c.Server.TellsID, err = v.truth(); return },
+	"log.access":            func(c *config, v value) (err error) { c.Access, err = v.share(); return },
 	"admin.listen": func(c *config, v value) error {
 		listen, err := v.text()
 		c.Admin.Listen = &listen

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -129,7 +130,7 @@ func (j *journal) access(r edge.Record) {
 	attrs = append(attrs,
 		slog.String("method", q.Method), slog.String("path", q.Path), slog.String("host", q.Host),
 		slog.Int("status", r.Status), slog.Int64("bytes", r.BodyBytes), slog.Int64("dur_us", r.Duration.Microseconds()),
-		slog.String("remote", q.Remote.String()))
+		slog.String("remote", remote(q.Remote)))
 	for _, a := range []slog.Attr{
 		slog.String("route", q.Route), slog.String("request", requestID(q)), slog.String("trace", q.Trace.TraceID()),
 		slog.String("refusal", r.Refusal),
@@ -142,6 +143,14 @@ func (j *journal) access(r edge.Record) {
 		attrs = append(attrs, slog.Bool("gone", true))
 	}
 	j.event(level, "request", attrs...)
+}
+
+// remote is a client's address, with its port unless only a proxy knows that.
+func remote(a netip.AddrPort) string {
+	if a.Port() == 0 {
+		return a.Addr().String()
+	}
+	return a.String()
 }
 
 // loss says in the form of the log that lines were lost.

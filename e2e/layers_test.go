@@ -28,6 +28,7 @@ var layers = []struct {
 	{"cli/admin", []string{"edge", "runtime"}, "the admin listener shows what others count; it wires nothing"},
 	{"edge", []string{"edge/..."}, "edge moves bytes: it knows a handler only as exchange.Handler"},
 	{"edge/exchange", nil, "the vocabulary that edge and runtime share depends on neither"},
+	{"edge/forwarded", []string{"edge/exchange"}, "who sent a request is read from its text: connections are not its business"},
 	{"edge/http1", []string{"edge/exchange"}, "the codec knows neither sockets nor JavaScript"},
 	{"edge/tls", []string{"edge/exchange"}, "records are bytes: whose socket they came from and what is in them is not its business"},
 	{"edge/h2", []string{"edge/exchange", "edge/http1"}, "streams are requests by the rules of http1; who answers them is edge's business"},

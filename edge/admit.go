@@ -35,6 +35,7 @@ func (l *loop) admit(ec evio.Conn, fd int) evio.Action {
 	c.since = l.now
 	refusal := s.enter(c.remote.Addr())
 	if refusal == nil {
+		c.unnamed = s.proxies.Speaks(c.remote.Addr())
 		if s.tls != nil {
 			c.mode = shaking
 		}
@@ -93,10 +94,10 @@ func (s *Server) leftOne() {
 	}
 }
 
-// countAddress adds d to the connections of ip and returns them. Loopback is not counted: it is the operator's own
-// tools, and a proxy in front, which has its own limits.
+// countAddress adds d to the connections of ip and returns them. Loopback and trusted proxies are not counted: they are the
+// operator's own, and have limits of their own.
 func (s *Server) countAddress(ip netip.Addr, d int) int {
-	if s.limits.PerIPMax < 0 || !ip.IsValid() || ip.IsLoopback() {
+	if s.limits.PerIPMax < 0 || !ip.IsValid() || ip.IsLoopback() || s.proxies.Trusts(ip) {
 		return 0
 	}
 	if ip.Is6() {

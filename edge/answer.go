@@ -70,6 +70,7 @@ func newAnswer(s *Server, h home, d driver, remote netip.AddrPort, secure *tls.S
 // begin is the request being whole.
 func (x *answer) begin(keepAlive bool) {
 	x.close = !keepAlive || x.s.draining.Load()
+	x.s.proxies.Apply(&x.req)
 	if x.s.access != nil {
 		x.start = time.Now()
 	}

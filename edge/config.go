@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/forwarded"
 	"github.com/fortunadws/fortuna/edge/tls"
 )
 
@@ -23,6 +24,7 @@ type Config struct {
 	TLS     *tls.Server      // nil: connections are plain; whoever opened it closes it
 	HSTS    time.Duration    // with TLS, how long browsers shall use nothing else for this host (RFC 6797); 0: not said
 	H2C     bool             // HTTP/2 without TLS for clients that begin with it (RFC 9113 section 3.3); else they get 505
+	Proxies *forwarded.Trust // whose word about clients is taken; nil: nobody's
 	Limits  Limits           // zero fields mean those of DefaultLimits
 	Access  func(Record)     // called when an answer is complete, on the goroutine that completed it; nil: none
 	Log     *slog.Logger     // nil: slog.Default()

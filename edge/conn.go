@@ -55,12 +55,18 @@ type conn struct {
 	mode    mode
 	refused bool // at the door
 	sealed  bool // the first piece of rest is records
+	unnamed bool // a proxy has yet to say whose connection it is
 	woken   bool // Wake was called and Data(nil) has not come
 	streams bool // the peer speaks HTTP/2, which is spoken off the loop
 }
 
 // received takes what evio read.
 func (c *conn) received(in []byte) {
+	if c.unnamed && c.mode <= shaking {
+		if in = c.introduce(in); len(in) == 0 {
+			return
+		}
+	}
 	if c.secure != nil || c.mode == shaking {
 		c.records(in)
 	} else {

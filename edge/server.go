@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/forwarded"
 	"github.com/fortunadws/fortuna/edge/h2"
 	"github.com/fortunadws/fortuna/edge/http1"
 	"github.com/fortunadws/fortuna/edge/tls"
@@ -25,6 +26,7 @@ type Server struct {
 	handler    exchange.Handler
 	tls        *tls.Server
 	hsts       string // the value of the field that every answer has, or ""
+	proxies    *forwarded.Trust
 	limits     Limits
 	h2         *h2.Server
 	h2c        bool
@@ -60,7 +62,7 @@ func Listen(cfg Config) (*Server, error) {
 		return nil, errors.New("edge: listen: Config.Handler is nil: give a handler that answers")
 	}
 	s := &Server{
-		handler: cfg.Handler, tls: cfg.TLS, limits: cfg.Limits.withDefaults(), access: cfg.Access, log: cfg.Log,
+		handler: cfg.Handler, tls: cfg.TLS, proxies: cfg.Proxies, limits: cfg.Limits.withDefaults(), access: cfg.Access, log: cfg.Log,
 		started: time.Now(), empty: make(chan struct{}, 1), closing: make(chan struct{}),
 		perIP: map[netip.Addr]int{}, carrying: map[*carrier]struct{}{},
 	}
