@@ -306,11 +306,15 @@ func TestAnswer_drainedLargePieces(t *testing.T) {
 }
 
 func TestAnswer_abort(t *testing.T) {
+	read := make(chan struct{}) // told when the client has read what came before
 	h := exchange.HandlerFunc(func(x exchange.Exchange) {
 		if x.Request().Path == "/begun" {
 			x.Head(200, text)
 			_ = x.Write([]byte("half"))
-			go x.Loop().Post(x.Abort)
+			go func() {
+				<-read
+				x.Loop().Post(x.Abort)
+			}()
 			return
 		}
 		x.Abort()
@@ -322,7 +326,12 @@ func TestAnswer_abort(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := io.ReadAll(r.Body); string(got) != "half" || !errors.Is(err, io.ErrUnexpectedEOF) {
+			var half [4]byte
+			if _, err := io.ReadFull(r.Body, half[:]); err != nil || string(half[:]) != "half" {
+				t.Fatalf("got %q, %v", half, err)
+			}
+			read <- struct{}{}
+			if got, err := io.ReadAll(r.Body); len(got) > 0 || !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("got %q, %v: the peer cannot tell", got, err)
 			}
 		})
