@@ -92,7 +92,7 @@ func (c *conn) Write(p []byte) (n int, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if c.said {
-		return 0, net.ErrClosed
+		return len(p), nil // an error would have net/http close the connection before the peer can read why
 	}
 	n, err = c.Conn.Write(p)
 	c.out.feed(p[:n], c.departed)
