@@ -137,8 +137,8 @@ func (d *Deployment) enqueue(inv *invocation) {
 	if inv.route.slow.Load() {
 		l = d.slow
 	}
-	if !l.offer(inv) {
-		d.refuse(inv.x, failNoCapacity(d.rt.cfg.Limits.QueueMax))
+	if refusal := l.offer(inv); refusal != nil {
+		d.refuse(inv.x, refusal)
 	}
 }
 

@@ -43,6 +43,12 @@ func failNoCapacity(queue int) *Failure {
 		Hint:    "are handlers slow, or more than limits.in_flight_max of them parked in each VM?"}
 }
 
+func failOverload() *Failure {
+	return &Failure{Code: "overload", Status: 503,
+		Message: "more requests come than can be computed, and have for a while: this one would only wait",
+		Hint:    "add a core or a node, or make the handlers that compute cheaper"}
+}
+
 func failNoRoute(q *exchange.Request) *Failure {
 	return &Failure{Code: "no_route", Status: 404, Message: "no route matches " + q.Method + " " + q.Path}
 }

@@ -66,6 +66,17 @@ func (inv *invocation) left() time.Duration {
 	return inv.dep.rt.cfg.Limits.Wall - time.Duration(now()-inv.began)
 }
 
+// shed refuses a waiting invocation because there are too many.
+func (inv *invocation) shed() {
+	if !inv.taken.CompareAndSwap(false, true) {
+		return
+	}
+	inv.timer.Stop()
+	if !inv.home.Post(func() { inv.dep.refuse(inv.x, failOverload()) }) {
+		inv.dep.release() // the connection has ended, and its goroutine with it
+	}
+}
+
 // take gives a waiting invocation to v's worker. It reports false when its time was up, or when nobody waits for it any
 // more; then it has been counted out.
 func (inv *invocation) take(v *vm) bool {

@@ -6,9 +6,11 @@ import (
 
 // lane is a queue of invocations and the workers that serve them.
 type lane struct {
-	dep   *Deployment
-	queue chan *invocation
-	done  chan struct{} // closed when the deployment has drained
+	dep     *Deployment
+	workers int
+	load    load
+	queue   chan *invocation
+	done    chan struct{} // closed when the deployment has drained
 }
 
 // How far workers stand back behind the event loops when cores are short, as nice values. Routes with slow turns stand
@@ -21,7 +23,7 @@ const (
 
 // newLane starts workers with VMs of their own, made when first needed. ready, when not nil, is the first one's.
 func newLane(d *Deployment, workers, nice int, ready *vm) *lane {
-	l := &lane{dep: d, queue: make(chan *invocation, d.rt.cfg.Limits.QueueMax), done: make(chan struct{})}
+	l := &lane{dep: d, workers: workers, queue: make(chan *invocation, d.rt.cfg.Limits.QueueMax), done: make(chan struct{})}
 	for range workers {
 		w := &worker{lane: l, nice: nice}
 		w.jobs.bell = make(chan struct{}, 1)
@@ -34,20 +36,27 @@ func newLane(d *Deployment, workers, nice int, ready *vm) *lane {
 	return l
 }
 
-// offer queues an invocation; it reports false when the queue is full. It runs on the invocation's loop.
-func (l *lane) offer(inv *invocation) bool {
+// offer queues an invocation, or says why it cannot. It runs on the invocation's loop.
+func (l *lane) offer(inv *invocation) (refusal *Failure) {
 	if inv.timer == nil { // else it was paced, and waits already
-		if len(l.queue) == cap(l.queue) {
-			return false
+		queued := len(l.queue)
+		if !l.load.admits(queued, l.workers, inv.began) {
+			return failOverload()
+		}
+		if queued == cap(l.queue) {
+			return failNoCapacity(cap(l.queue))
 		}
 		inv.wait()
 	}
 	select {
 	case l.queue <- inv:
-		return true
+		return nil
 	default:
 		inv.timer.Stop()
-		return !inv.taken.CompareAndSwap(false, true) // unless its time was up this very moment
+		if !inv.taken.CompareAndSwap(false, true) { // its time was up this very moment
+			return nil
+		}
+		return failNoCapacity(cap(l.queue))
 	}
 }
 
@@ -82,7 +91,12 @@ func (w *worker) run() {
 		case <-w.jobs.bell:
 			w.jobs.run()
 		case inv := <-queue:
-			w.serve(inv)
+			w.lane.load.taken.Add(1)
+			if w.lane.load.stale(inv.began, now()) {
+				inv.shed()
+			} else {
+				w.serve(inv)
+			}
 		case <-w.lane.done:
 			if w.vm != nil {
 				w.vm.close()

@@ -30,6 +30,7 @@ var probes = []probe{
 	{"secured", "hello over TLS, beside nginx", secured, []string{"nginx"}},
 	{"held", "connections that have had an answer and are idle; nginx and node beside", held, []string{"nginx", "node"}},
 	{"attack", "5,000 attackers with slow heads, slow bodies and slow reads must not keep 500 good requests a second from their answers", attack, nil},
+	{"overload", "ten times as many requests as can be computed; server on every core, and the load beside it", overload, nil},
 	{"idle", "what waiting costs", idle, nil},
 }
 
