@@ -24,6 +24,7 @@ type Deployment struct {
 	unserved []string                // see Deployed
 	fetch    int                     // index of the fetch handler, or -1
 	shapes   shapes                  // what is known of the fetch handler's paths
+	load     load
 	workers  *lane
 	slow     *lane // for routes that have shown slow turns, so that they queue behind each other only
 	seats    []seat

@@ -49,7 +49,9 @@ func (l *load) stale(began, t int64) bool { return l.over.Load() && t-began > in
 func (l *load) judge(queued int, t int64) {
 	came, taken := l.came.Swap(0), l.taken.Swap(0)
 	switch {
-	case queued == 0 || came <= taken+taken/loadExcess || t-l.since > int64(2*loadWindow):
+	case came <= taken+taken/loadExcess || t-l.since > int64(2*loadWindow):
+		l.grown = 0
+	case queued == 0 && l.grown < loadGrown: // afterwards the queue is short because it is kept so
 		l.grown = 0
 	default:
 		l.grown++

@@ -8,7 +8,7 @@ import (
 type lane struct {
 	dep     *Deployment
 	workers int
-	load    load
+	load    *load // of all lanes: a route may change its lane under load
 	queue   chan *invocation
 	done    chan struct{} // closed when the deployment has drained
 }
@@ -23,7 +23,7 @@ const (
 
 // newLane starts workers with VMs of their own, made when first needed. ready, when not nil, is the first one's.
 func newLane(d *Deployment, workers, nice int, ready *vm) *lane {
-	l := &lane{dep: d, workers: workers, queue: make(chan *invocation, d.rt.cfg.Limits.QueueMax), done: make(chan struct{})}
+	l := &lane{dep: d, workers: workers, load: &d.load, queue: make(chan *invocation, d.rt.cfg.Limits.QueueMax), done: make(chan struct{})}
 	for range workers {
 		w := &worker{lane: l, nice: nice}
 		w.jobs.bell = make(chan struct{}, 1)
@@ -91,10 +91,10 @@ func (w *worker) run() {
 		case <-w.jobs.bell:
 			w.jobs.run()
 		case inv := <-queue:
-			w.lane.load.taken.Add(1)
 			if w.lane.load.stale(inv.began, now()) {
 				inv.shed()
 			} else {
+				w.lane.load.taken.Add(1)
 				w.serve(inv)
 			}
 		case <-w.lane.done:
