@@ -153,11 +153,7 @@ func TestEvio_acceptErrorEndsServe(t *testing.T) {
 		}, "tcp://127.0.0.1:0?reuseport=true")
 	}()
 	addr := (<-serving).(*net.TCPAddr)
-	fd := listenerOf(t, addr.Port)
-	// Shut down, a listener is readable and its accept fails, as with no descriptor left.
-	if err := unix.Shutdown(fd, unix.SHUT_RDWR); err != nil {
-		t.Fatal(err)
-	}
+	failAccepts(t, addr.Port)
 	select {
 	case err := <-done:
 		if err != nil {
@@ -168,9 +164,11 @@ func TestEvio_acceptErrorEndsServe(t *testing.T) {
 	}
 }
 
-// listenerOf finds the descriptor of this process that listens on a port.
-func listenerOf(t *testing.T, port int) int {
+// failAccepts makes accepts fail on every listener of this process on a port: SO_REUSEPORT may have given it to a server of
+// another test that is about to end, too.
+func failAccepts(t *testing.T, port int) {
 	t.Helper()
+	found := false
 	for fd := 3; fd < 1024; fd++ {
 		sa, err := unix.Getsockname(fd)
 		if err != nil {
@@ -178,11 +176,16 @@ func listenerOf(t *testing.T, port int) int {
 		}
 		listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 		if sa, ok := sa.(*unix.SockaddrInet4); ok && sa.Port == port && err == nil && listens != 0 {
-			return fd
+			// Shut down, a listener is readable and its accept fails, as with no descriptor left.
+			if err := unix.Shutdown(fd, unix.SHUT_RDWR); err != nil {
+				t.Fatal(err)
+			}
+			found = true
 		}
 	}
-	t.Fatalf("no listener on port %d", port)
-	return -1
+	if !found {
+		t.Fatalf("no listener on port %d", port)
+	}
 }
 
 // loop.jobsDue: bytes that a callback leaves unread are reported again.

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
-	"golang.org/x/sys/unix"
 )
 
 // Every job that Post took runs, once, and one at a time.
@@ -119,9 +118,7 @@ func TestLoop_servesAgain(t *testing.T) {
 	c := dial(t, s)
 	c.send(get)
 	c.answer("GET")
-	if err := unix.Shutdown(listenerOf(t, s.addr.Port), unix.SHUT_RDWR); err != nil {
-		t.Fatal(err)
-	}
+	failAccepts(t, s.addr.Port)
 	c.end()
 	ran := make(chan struct{})
 	if !s.loops[0].Post(func() { close(ran) }) {
