@@ -277,19 +277,21 @@ func TestServe_failures(t *testing.T) {
 }
 
 func TestDeploy_badBundleKeepsTheFormer(t *testing.T) {
-	h := start(t, Config{}, `export default () => new Response("one")`)
+	limits := DefaultLimits()
+	limits.StartUp = 200 * time.Millisecond
+	h := start(t, Config{Limits: limits}, `export default () => new Response("one")`)
 	for source, want := range map[string]string{
 		`throw new Error("at start")`:                           "Error: at start",
 		`export const x = 1`:                                    "no default export",
-		`for (;;) {}`:                                           "limits.startup_ms = 1000",
+		`for (;;) {}`:                                           "limits.startup_ms = 200",
 		`await new Promise(() => {}); export default {}`:        "the top level awaits",
 		`export default { routes: { "x": 1 } }`:                 `route "x" must begin`,
 		`setTimeout(() => {}, 1); export default () => {}`:      "not allowed while the app loads",
 		`export default { routes: { "/x": { get(){} } } }`:      "must be an upper-case method",
 		`export default { fetch: 1 }`:                           "neither a fetch function nor routes",
-		`export default { get fetch() { for (;;) {} } }`:        "limits.startup_ms = 1000",
+		`export default { get fetch() { for (;;) {} } }`:        "limits.startup_ms = 200",
 		`throw new Proxy({}, { getPrototypeOf() { throw 3 } })`: "ncaught",
-		`await Promise.reject({ get stack() { for (;;) {} } })`: "limits.startup_ms = 1000",
+		`await Promise.reject({ get stack() { for (;;) {} } })`: "limits.startup_ms = 200",
 	} {
 		_, err := h.rt.Deploy(build(t, source))
 		if err == nil || !strings.Contains(err.Error(), want) {
