@@ -5,7 +5,7 @@ package bundle
 var Limits = struct {
 	SourceBytesMax int // one input file, or the output
 	NestingMax     int // brackets open at one point
-	PendingMax     int // tokens of unfinished statements at one point: an operator chain, a ladder of else if
+	PendingMax     int // tokens of unfinished statements at one point: an operator chain, a ladder of else if; see levels
 }{
 	SourceBytesMax: 5 << 20,
 	NestingMax:     1000,

@@ -81,14 +81,33 @@ func (d *depth) take(t token) string {
 			}
 		}
 	}
-	b.pending++
-	d.pending++
+	n := d.levels(t, word)
+	b.pending += n
+	d.pending += n
 	d.before, d.operand = t, d.lexer.operand
 	if d.pending > Limits.PendingMax {
-		return fmt.Sprintf("this statement is too long: more than %d operators and operands in a row that nothing ends; "+
+		return fmt.Sprintf("this statement is too long or too deep: more than %d operators and operands in a row that nothing ends; "+
 			"split it, or move data to a JSON file", Limits.PendingMax)
 	}
 	return ""
+}
+
+// levels is what t counts: 1, but when it begins a statement that stands in another without brackets, as much as a
+// bracket, for esbuild indents each such level, and what it prints of 48 kB of "do do do" is half a gigabyte.
+func (d *depth) levels(t token, word string) int {
+	if t.kind != tokenName {
+		return 1
+	}
+	switch word {
+	case "if":
+		if d.lexer.text(d.before) == "else" { // a ladder, which is printed flat
+			return 1
+		}
+		fallthrough
+	case "do", "for", "while", "with":
+		return Limits.PendingMax / Limits.NestingMax
+	}
+	return 1
 }
 
 // breaks reports whether a statement without a semicolon ended with the line before t.

@@ -30,6 +30,7 @@ var towers = []struct{ before, level, core, end, after string }{
 	{"", "if(a){}else ", "b", "", ""},
 	{"", "if(a)\n", "b", "", ""},
 	{"", "for(;;)", "b", "", ""},
+	{"", "while(a)", "b", "", ""},
 	{"", "do ", "b", ";while(1)", ""},
 	{"x=", "`${", "1", "}`", ""},
 	{"x=", "a&&", "1", "", ""},
@@ -93,6 +94,8 @@ func TestMeasure_passes(t *testing.T) {
 		"object":                 "x={" + strings.Repeat("a: 1, b() {}, ", 50_000) + "}",
 		"one declaration":        "var x=1" + strings.Repeat(",y=function(a){return a?1:2}", 30_000),
 		"switch":                 "switch(a){" + strings.Repeat("case 1: case 'b': { c() } break\n", 30_000) + "}",
+		"ladder":                 strings.Repeat("if (a) { b() } else ", 2_000) + "{}",
+		"loops":                  strings.Repeat("for (a of b) if (a) while (b) c()\ndo d(); while (e)\n", 20_000),
 		"arguments":              "f(" + strings.Repeat("a+b,", 50_000) + "1)",
 		"enum":                   "enum E {" + strings.Repeat("A, B = 2, ", 30_000) + "}",
 		"interface":              "interface I {\n" + strings.Repeat("a?: string\nb: { c: number }\n", 30_000) + "}",
@@ -120,6 +123,10 @@ func TestMeasure_passes(t *testing.T) {
 func TestBuild_refusesTowers(t *testing.T) {
 	e := refuse(t, "index.js", "import './deep.js'", "deep.js", "\nx = "+strings.Repeat("(", 1_000_000))
 	if got := e.Error(); !strings.HasPrefix(got, "deep.js:2:1005: the code is nested too deep: 1001 brackets") {
+		t.Errorf("got %q", got)
+	}
+	e = refuse(t, "index.js", strings.Repeat("do ", 1001)+"b"+strings.Repeat(";while(1)", 1001))
+	if got := e.Error(); !strings.HasPrefix(got, "index.js:1:3001: this statement is too long or too deep") {
 		t.Errorf("got %q", got)
 	}
 	e = refuse(t, "index.js", "import './large.txt'", "large.txt", strings.Repeat("x", Limits.SourceBytesMax+1))
