@@ -15,6 +15,6 @@ func connectionsMax() int {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
 		return 512
 	}
-	n := int(min(uint64(r.Cur), 1<<20))
+	n := int(min(r.Cur, 1<<20))
 	return max(n-filesReserve-n/16, n/2)
 }

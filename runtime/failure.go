@@ -140,7 +140,8 @@ func (v *vm) failure(err error) *Failure {
 // thrown explains a thrown value: an Error with its stack, or anything else.
 func (v *vm) thrown(reason goja.Value) *Failure {
 	f := failHandler("")
-	v.js.Try(func() {
+	// What fails when it is shown is shown as far as it came.
+	_ = v.js.Try(func() {
 		o, ok := reason.(*goja.Object)
 		if !ok {
 			f.Message = "Uncaught " + v.realm.Inspect(reason)

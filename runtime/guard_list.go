@@ -42,7 +42,7 @@ func (g *guards) fixed(v goja.Value, most int) (goja.Value, int) {
 	if plain(o) {
 		return o, g.length(o.Get("length").ToFloat(), most)
 	}
-	var n goja.Value = g.js.ToValue(0)
+	n := g.js.ToValue(0)
 	if length := o.Get("length"); length != nil {
 		n = length.ToNumber()
 	}
@@ -275,7 +275,7 @@ func guardFlatMap(g *guards, m method, c goja.FunctionCall) goja.Value {
 				if !plain(o) {
 					o = g.array(g.list(o))
 				}
-				total += int(g.length(o.Get("length").ToFloat(), arrayLengthMax))
+				total += g.length(o.Get("length").ToFloat(), arrayLengthMax)
 				g.length(float64(total), arrayLengthMax)
 				return o
 			}

@@ -16,7 +16,7 @@ func (r *Realm) format(args []goja.Value) string {
 		return ""
 	}
 	var b strings.Builder
-	rest := args
+	var rest []goja.Value
 	if first, ok := args[0].(goja.String); ok {
 		s := first.String()
 		if len(args) == 1 || !strings.Contains(s, "%") {

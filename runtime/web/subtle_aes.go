@@ -140,7 +140,7 @@ func cbcEncrypt(p *params, k *cryptoKey, data []byte) func() ([]byte, error) {
 			return nil, err
 		}
 		pad := aes.BlockSize - len(data)%aes.BlockSize
-		out := append(data, bytes.Repeat([]byte{byte(pad)}, pad)...)
+		out := slices.Concat(data, bytes.Repeat([]byte{byte(pad)}, pad))
 		cipher.NewCBCEncrypter(block, iv).CryptBlocks(out, out)
 		return out, nil
 	}
