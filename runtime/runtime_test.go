@@ -96,6 +96,10 @@ func start(t testing.TB, cfg Config, source string) *harness {
 	t.Helper()
 	h := &harness{t: t, loop: newTestLoop(t, 0)}
 	cfg.Loops = 1
+	if cfg.Limits == (Limits{}) {
+		cfg.Limits = DefaultLimits()
+	}
+	cfg.Limits.CPU *= slowdown
 	cfg.Failed = func(f *Failure) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
