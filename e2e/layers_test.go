@@ -39,7 +39,8 @@ var layers = []struct {
 	{"runtime/cookie", nil, "a cookie is text: who sends it and who reads it is not its business"},
 	{"runtime/urlpattern", []string{"runtime/bundle"}, "patterns are matched without a VM; what \\p{...} means is written once, for the bundler"},
 	{"runtime/web", []string{"runtime/web/...", "runtime/cookie", "runtime/router", "runtime/urlpattern", "edge/exchange"}, "the web platform reaches its VM through web.Host only"},
-	{"kv", []string{"kv/..."}, "state knows nothing of who asks for it"},
+	{"kv", nil, "state knows nothing of who asks for it, nor where its server runs"},
+	{"kv/embedded", nil, "a server knows nothing of what it stores"},
 	{"templates", nil, "templates are files"},
 }
 
@@ -56,6 +57,7 @@ var outsiders = []struct {
 	{"github.com/evanw/esbuild", "runtime/bundle", "what goja lacks is lowered in one place"},
 	{"github.com/go-sourcemap", "runtime/bundle", "positions are mapped where they are made"},
 	{"github.com/nats-io", "kv", "kv is the one way to shared state"},
+	{"github.com/synadia-io/orbit.go", "kv", "kv is the one way to shared state"},
 	{"github.com/urfave/cli", "cli", "flags become options before anything else sees them"},
 	{"github.com/pelletier/go-toml", "cli", "configuration becomes options before anything else sees it"},
 	{"github.com/fsnotify/fsnotify", "cli", "only dev watches files"},

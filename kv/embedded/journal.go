@@ -1,0 +1,31 @@
+package embedded
+
+import (
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+)
+
+// journal hands the server's log to ours. Its notices are details of a part that works: debug.
+type journal struct {
+	log   *slog.Logger
+	fatal atomic.Pointer[string] // why the server does not start
+}
+
+func (j *journal) say(level func(*slog.Logger, string, ...any), format string, v []any) {
+	if j.log != nil {
+		level(j.log, "state store", "says", fmt.Sprintf(format, v...))
+	}
+}
+
+func (j *journal) Noticef(format string, v ...any) { j.say((*slog.Logger).Debug, format, v) }
+func (j *journal) Debugf(format string, v ...any)  { j.say((*slog.Logger).Debug, format, v) }
+func (j *journal) Tracef(format string, v ...any)  { j.say((*slog.Logger).Debug, format, v) }
+func (j *journal) Warnf(format string, v ...any)   { j.say((*slog.Logger).Warn, format, v) }
+func (j *journal) Errorf(format string, v ...any)  { j.say((*slog.Logger).Error, format, v) }
+
+// Fatalf must not end the process: the server goes no further by itself.
+func (j *journal) Fatalf(format string, v ...any) {
+	why := fmt.Sprintf(format, v...)
+	j.fatal.CompareAndSwap(nil, &why)
+}

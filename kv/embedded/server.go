@@ -1,0 +1,175 @@
+// Package embedded runs a NATS server with JetStream inside the process. It does not know what is stored in it.
+//
+// A server is one of two: Solo keeps its state alone and listens nowhere; Clustered shares it with the other members of
+// a cluster. Each has its own directory, because a server that opens a store of the other kind deletes it (nats-server
+// #5467); a marker beside them says which one is meant.
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// Durability is what a write outlives when it has been acknowledged.
+type Durability uint8
+
+const (
+	// Process: the end of the process, however it ends. What the system had not written by itself, within two minutes, is
+	// lost when the power fails.
+	Process Durability = iota
+	// Second: a failure of power loses a second at most.
+	Second
+	// Always: a failure of power loses nothing. Alone, a server does one write after the other, each as slow as the disk's
+	// fsync; in a cluster many share one.
+	Always
+)
+
+// readyWithin is how long a server may take to open its store: a million keys without an index take four seconds.
+const readyWithin = 2 * time.Minute
+
+// Options are of every server.
+type Options struct {
+	// Dir holds the store, the marker and the lock; it is created. "" keeps everything in memory, and the server's few
+	// files in a temporary directory that Close removes.
+	Dir         string
+	Durability  Durability
+	StoreBytes  int64 // of files, at most; 0: 10 GiB
+	MemoryBytes int64 // of streams in memory, at most; 0: 256 MiB
+	Log         *slog.Logger
+}
+
+// Server is a running NATS server.
+type Server struct {
+	nats     *server.Server
+	replicas int
+	memory   bool
+	lock     *lock
+	remove   string // the temporary directory
+}
+
+// Solo opens a server that is alone.
+func Solo(o Options) (*Server, error) {
+	return open(o, "solo", 1, func(no *server.Options) { no.DontListen = true })
+}
+
+// open starts a server with what configure adds. kind names the store inside of o.Dir.
+func open(o Options, kind string, replicas int, configure func(*server.Options)) (_ *Server, err error) {
+	s := &Server{replicas: replicas, memory: o.Dir == ""}
+	defer func() {
+		if err != nil {
+			s.release()
+		}
+	}()
+	if s.memory {
+		if s.remove, err = os.MkdirTemp("", "fortuna-nats-"); err != nil {
+			return nil, fmt.Errorf("make a directory for state in memory: %w", err)
+		}
+		o.Dir = s.remove
+	} else {
+		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+			return nil, fmt.Errorf("make the state directory: %w", err)
+		}
+		if s.lock, err = acquire(filepath.Join(o.Dir, "lock")); err != nil {
+			return nil, err
+		}
+		if err := mark(o.Dir, kind); err != nil {
+			return nil, err
+		}
+	}
+	no := &server.Options{
+		ServerName:             "fortuna",
+		JetStream:              true,
+		StoreDir:               filepath.Join(o.Dir, kind),
+		JetStreamMaxStore:      or(o.StoreBytes, 10<<30),
+		JetStreamMaxMemory:     or(o.MemoryBytes, 256<<20),
+		SyncAlways:             o.Durability == Always,
+		NoSigs:                 true, // the process has its own way of ending
+		NoSystemAccount:        false,
+		DisableJetStreamBanner: true,
+	}
+	if o.Durability == Second {
+		no.SyncInterval = time.Second
+	}
+	configure(no)
+	ns, err := server.NewServer(no)
+	if err != nil {
+		return nil, fmt.Errorf("start the state store: %w", err)
+	}
+	j := &journal{log: o.Log}
+	ns.SetLoggerV2(j, false, false, false)
+	s.nats = ns
+	ns.Start()
+	for begun := time.Now(); !ns.ReadyForConnections(20 * time.Millisecond); {
+		if why := j.fatal.Load(); why != nil {
+			return nil, fmt.Errorf("start the state store in %q: %s", o.Dir, *why)
+		}
+		if time.Since(begun) > readyWithin {
+			return nil, fmt.Errorf("start the state store in %q: it was not ready after %v", o.Dir, readyWithin)
+		}
+	}
+	return s, nil
+}
+
+func or(n, otherwise int64) int64 {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}
+
+// Connect gives a connection inside of the process, which reconnects for ever. name tells it from others in the log.
+func (s *Server) Connect(name string, more ...nats.Option) (*nats.Conn, error) {
+	options := append([]nats.Option{
+		nats.InProcessServer(s.nats), nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectWait(100 * time.Millisecond),
+		nats.RetryOnFailedConnect(true),
+	}, more...)
+	nc, err := nats.Connect("", options...)
+	if err != nil {
+		return nil, fmt.Errorf("connect %q to the state store: %w", name, err)
+	}
+	return nc, nil
+}
+
+// Replicas is how many copies of each bucket the server's cluster keeps.
+func (s *Server) Replicas() int { return s.replicas }
+
+// Memory says that nothing is kept in files.
+func (s *Server) Memory() bool { return s.memory }
+
+// Close ends the server in good order: a leader hands over first. It returns when the store is closed. Connections end.
+func (s *Server) Close() {
+	s.nats.Shutdown()
+	s.nats.WaitForShutdown()
+	s.release()
+}
+
+func (s *Server) release() {
+	if s.nats != nil && s.nats.Running() {
+		s.nats.Shutdown()
+		s.nats.WaitForShutdown()
+	}
+	s.lock.release()
+	if s.remove != "" {
+		os.RemoveAll(s.remove)
+	}
+}
+
+// inside lets connections of the process in and nobody else: members of a cluster must listen for clients (nats-server
+// starts no routes before), but have none.
+type inside struct{}
+
+func (inside) Check(c server.ClientAuthentication) bool {
+	_, tcp := c.RemoteAddress().(*net.TCPAddr)
+	return !tcp
+}
+
+// ErrInUse means that another process has the state directory open.
+var ErrInUse = errors.New("embedded: the state directory is in use")

@@ -1,0 +1,123 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ListKeysMax bounds the keys that one listing may find: they are sorted in memory, about 200 bytes each.
+const ListKeysMax = 2_000_000
+
+// Page is a part of a listing, in the order of the keys' bytes.
+type Page struct {
+	Entries []Entry // without values
+	More    bool    // there are keys behind the last
+}
+
+// List gives up to limit entries, without values, whose keys begin with prefix and come behind the key after. It sees
+// every write that was acknowledged before it began, and reads all keys with the prefix whatever limit is.
+func (s *Space) List(ctx context.Context, prefix, after string, limit int) (Page, error) {
+	all, err := s.keys(ctx, prefix)
+	if err != nil {
+		return Page{}, err
+	}
+	begin := 0
+	if after != "" {
+		i, exact := slices.BinarySearchFunc(all, after, func(e Entry, key string) int { return strings.Compare(e.Key, key) })
+		if begin = i; exact {
+			begin++
+		}
+	}
+	end := min(begin+limit, len(all))
+	return Page{Entries: all[begin:end:end], More: end < len(all)}, nil
+}
+
+// keys reads what is there of a prefix, sorted.
+func (s *Space) keys(ctx context.Context, prefix string) ([]Entry, error) {
+	var all []Entry
+	now := time.Now()
+	err := s.b.each(ctx, filterOf(s.base, prefix), func(subject string, e Entry) error {
+		key, ok := s.key(subject)
+		if !ok || !strings.HasPrefix(key, prefix) || !e.Live(now) {
+			return nil
+		}
+		if len(all) == ListKeysMax {
+			return fmt.Errorf("%w: more than %d keys begin with %q", ErrTooLarge, ListKeysMax, prefix)
+		}
+		e.Key, e.Value = key, nil
+		all = append(all, e)
+		return nil
+	})
+	slices.SortFunc(all, func(a, b Entry) int { return strings.Compare(a.Key, b.Key) })
+	return all, err
+}
+
+// History gives the revisions that are kept of a key, oldest first, deletions included.
+func (s *Space) History(ctx context.Context, key string) ([]Entry, error) {
+	subject, err := s.subject(key)
+	if err != nil {
+		return nil, err
+	}
+	var all []Entry
+	err = s.b.read(ctx, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{subject}, DeliverPolicy: jetstream.DeliverAllPolicy,
+	}, func(_ string, e Entry) error {
+		e.Key = key
+		all = append(all, e)
+		return nil
+	})
+	return all, err
+}
+
+// each calls f for the last entry of each subject, without its value.
+func (b *Bucket) each(ctx context.Context, filter string, f func(subject string, e Entry) error) error {
+	return b.read(ctx, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{filter}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, HeadersOnly: true,
+	}, f)
+}
+
+// read calls f for what is stored now, in order.
+func (b *Bucket) read(ctx context.Context, cfg jetstream.OrderedConsumerConfig, f func(subject string, e Entry) error) error {
+	cfg.InactiveThreshold = 10 * time.Second
+	c, err := b.s.js.OrderedConsumer(ctx, b.stream, cfg)
+	if err != nil {
+		return refusalOf(err)
+	}
+	if c.CachedInfo().NumPending == 0 {
+		return nil
+	}
+	messages, err := c.Messages(jetstream.PullMaxMessages(2000))
+	if err != nil {
+		return refusalOf(err)
+	}
+	defer messages.Stop()
+	stop := context.AfterFunc(ctx, messages.Stop)
+	defer stop()
+	for {
+		m, err := messages.Next()
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("%w: %v", ErrUnavailable, ctx.Err())
+		case errors.Is(err, jetstream.ErrMsgIteratorClosed), err != nil:
+			return refusalOf(err)
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return refusalOf(err)
+		}
+		e := entryOf(nats.Header(m.Headers()), m.Data(), meta.Sequence.Stream, meta.Timestamp)
+		if err := f(m.Subject(), e); err != nil {
+			return err
+		}
+		if meta.NumPending == 0 {
+			return nil
+		}
+	}
+}

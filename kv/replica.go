@@ -1,0 +1,249 @@
+package kv
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// slotBytes is what an entry in a replica takes besides its key and value.
+const slotBytes = 400
+
+// Replica is the local cache of a bucket: what was read is kept, and follows the bucket, so that reading it again asks
+// nobody. How stale it may be is known at any moment. Its methods may be called from any goroutine.
+type Replica struct {
+	b    *Bucket
+	feed *feed
+	max  int64 // bytes
+
+	mu     sync.Mutex
+	slots  map[string]*slot // by subject
+	recent list.List        // of slots, the last read first
+	bytes  int64
+	feeds  map[*Watcher]struct{}
+}
+
+// slot is an entry, or the wait for one.
+type slot struct {
+	subject string
+	entry   Entry // with Deleted when there is none
+	known   bool  // entry is valid
+	at      *list.Element
+	loading chan struct{} // closed when somebody's load is over
+}
+
+// Need is how fresh an entry must be. The zero Need takes what is cached, however old.
+type Need struct {
+	Rev   uint64        // of this revision or later
+	Bound time.Duration // with everything acknowledged this long ago; 0: no matter
+}
+
+// Replica begins to follow the bucket. It holds up to bytesMax.
+func (b *Bucket) Replica(ctx context.Context, bytesMax int64, log *slog.Logger) (*Replica, error) {
+	r := &Replica{b: b, max: bytesMax, slots: map[string]*slot{}, feeds: map[*Watcher]struct{}{}}
+	var err error
+	r.mu.Lock() // announcements wait until feed is set
+	defer r.mu.Unlock()
+	r.feed, err = b.follow(ctx, log, r.apply, r.forget)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Close ends it. Watchers end too.
+func (r *Replica) Close() {
+	r.feed.stop()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for w := range r.feeds {
+		w.end(ErrUnavailable)
+	}
+}
+
+// Bound is how stale the replica may be: it has everything that was acknowledged this long ago.
+func (r *Replica) Bound() time.Duration { return r.feed.bound() }
+
+// Cached gives an entry that is cached and fresh enough. ok is false when it has to be read. When there is known to be no
+// value the entry is Deleted.
+func (r *Replica) Cached(s *Space, key string, need Need) (e Entry, ok bool) {
+	subject, err := s.subject(key)
+	if err != nil {
+		return Entry{}, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cached(subject, key, need)
+}
+
+func (r *Replica) cached(subject, key string, need Need) (Entry, bool) {
+	t := r.slots[subject]
+	if t == nil || !t.known || t.entry.Rev < need.Rev || need.Bound > 0 && r.feed.bound() > need.Bound {
+		return Entry{}, false
+	}
+	r.recent.MoveToFront(t.at)
+	e := t.entry
+	e.Key = key
+	if !e.Live(time.Now()) {
+		e.Value, e.Deleted = nil, true
+	}
+	return e, true
+}
+
+// Read gives an entry that is fresh enough, from the leader if the cache has none. The error is ErrNotFound when there is
+// no value. When the leader's entry is older than need.Rev it is given all the same: it is the last there is.
+func (r *Replica) Read(ctx context.Context, s *Space, key string, need Need) (Entry, error) {
+	subject, err := s.subject(key)
+	if err != nil {
+		return Entry{}, err
+	}
+	r.mu.Lock()
+	for {
+		if e, ok := r.cached(subject, key, need); ok {
+			r.mu.Unlock()
+			return gone(e)
+		}
+		t := r.slots[subject]
+		if t == nil {
+			t = &slot{subject: subject}
+			r.slots[subject] = t
+			t.at = r.recent.PushFront(t)
+			r.bytes += t.size()
+		}
+		if t.loading == nil {
+			return r.load(ctx, t, key) // with the lock
+		}
+		wait := t.loading
+		r.mu.Unlock()
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return Entry{}, ErrUnavailable
+		}
+		// Who waited for a load that began before it asked may not take its entry as fresh, but needs no other if it is.
+		r.mu.Lock()
+		if need.Bound > 0 && r.feed.bound() > need.Bound {
+			need.Bound = 0
+		}
+	}
+}
+
+// load reads a slot's entry from the leader. It is called with the lock and returns without. What is announced
+// meanwhile finds the slot: the later one stays.
+func (r *Replica) load(ctx context.Context, t *slot, key string) (Entry, error) {
+	t.loading = make(chan struct{})
+	r.mu.Unlock()
+	e, err := r.b.leader(ctx, t.subject)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(t.loading)
+	t.loading = nil
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		if !t.known {
+			r.drop(t)
+		}
+		return Entry{}, err
+	}
+	if errors.Is(err, ErrNotFound) {
+		e.Deleted = true
+	}
+	if !t.known || e.Rev >= t.entry.Rev || e.Rev == 0 {
+		r.set(t, e)
+	}
+	e.Key = key
+	return gone(e)
+}
+
+func gone(e Entry) (Entry, error) {
+	if e.Deleted {
+		return e, ErrNotFound
+	}
+	return e, nil
+}
+
+// Keep takes an entry that this process has written, so that its next reader need not wait for the announcement.
+func (r *Replica) Keep(s *Space, e Entry) {
+	subject, err := s.subject(e.Key)
+	if err != nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.slots[subject]
+	if t == nil {
+		t = &slot{subject: subject}
+		r.slots[subject] = t
+		t.at = r.recent.PushFront(t)
+		r.bytes += t.size()
+	}
+	if !t.known || t.entry.Rev < e.Rev {
+		r.set(t, e)
+	}
+}
+
+// set stores an entry, and makes room for it.
+func (r *Replica) set(t *slot, e Entry) {
+	if r.slots[t.subject] != t { // dropped meanwhile
+		return
+	}
+	e.Key = ""
+	r.bytes -= t.size()
+	t.entry, t.known = e, true
+	r.bytes += t.size()
+	for at := r.recent.Back(); at != nil && r.bytes > r.max; {
+		old := at.Value.(*slot)
+		at = at.Prev()
+		if old != t && old.loading == nil {
+			r.drop(old)
+		}
+	}
+}
+
+func (t *slot) size() int64 {
+	return int64(slotBytes + len(t.subject) + len(t.entry.Value) + len(t.entry.Meta))
+}
+
+func (r *Replica) drop(t *slot) {
+	if r.slots[t.subject] == t {
+		delete(r.slots, t.subject)
+		r.recent.Remove(t.at)
+		r.bytes -= t.size()
+	}
+}
+
+// apply takes a change. On the feed's goroutine.
+func (r *Replica) apply(c change) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for w := range r.feeds {
+		w.offer(c)
+	}
+	t := r.slots[c.subject]
+	switch {
+	case t == nil || t.known && t.entry.Rev >= c.entry.Rev:
+	case c.whole || c.entry.Deleted:
+		r.set(t, c.entry)
+	case t.loading != nil: // what is being read may be the old one or the new: it is read again
+		t.known = false
+		delete(r.slots, t.subject)
+		r.recent.Remove(t.at)
+		r.bytes -= t.size()
+	default:
+		r.drop(t)
+	}
+}
+
+// forget drops everything. On the feed's goroutine.
+func (r *Replica) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.slots)
+	r.recent.Init()
+	r.bytes = 0
+	for w := range r.feeds {
+		w.end(ErrBehind)
+	}
+}
