@@ -15,6 +15,7 @@ func FuzzParseURL(f *testing.F) {
 		f.Add(s, "file:///C:/d/e")
 		f.Add(s, "sc:opaque")
 	}
+	f.Add("ws:x."+strings.Repeat("o", 1100)+"\u0343", "file:///")
 	f.Fuzz(func(t *testing.T, input, against string) {
 		input, against = strings.ToValidUTF8(input, "\uFFFD"), strings.ToValidUTF8(against, "\uFFFD")
 		base, err := parseURL(against, nil)

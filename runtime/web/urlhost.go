@@ -93,8 +93,16 @@ func domainToASCII(s string) (string, error) {
 	if err != nil || a == "" || !punycodeLabels(s) {
 		return "", errDomain
 	}
+	if len(a) > decodedMax {
+		if again, err := domains.ToASCII(a); err != nil || again != a {
+			return "", errDomain
+		}
+	}
 	return a, nil
 }
+
+// decodedMax is the length of labels up to which idna decodes what it encodes. A URL that does not parse again is none.
+const decodedMax = 1024
 
 // punycodeLabels reports whether what follows "xn--" in the labels of s, as UTS 46 maps them, is ASCII and not empty.
 // idna decodes the rest of such a label without a look at either.
