@@ -32,6 +32,7 @@ var layers = []struct {
 	{"edge/http1", []string{"edge/exchange"}, "the codec knows neither sockets nor JavaScript"},
 	{"edge/tls", []string{"edge/exchange"}, "records are bytes: whose socket they came from and what is in them is not its business"},
 	{"edge/h2", []string{"edge/exchange", "edge/http1"}, "streams are requests by the rules of http1; who answers them is edge's business"},
+	{"edge/ws", []string{"edge/exchange"}, "messages are made of bytes: whose socket they came from and what they mean is not its business"},
 	{"edge/acme", []string{"edge/exchange"}, "an authority's questions are exchanges and handshakes of somebody else's connections"},
 	{"runtime", []string{"runtime/...", "edge/exchange"}, "runtime runs JavaScript: it knows a connection only as exchange.Exchange"},
 	{"runtime/bundle", nil, "a bundle is made the same way wherever it will run"},
@@ -52,6 +53,7 @@ var outsiders = []struct {
 }{
 	{"github.com/tidwall/evio", "edge", "the faults of evio's write path and Wake are worked around in one package"},
 	{"github.com/caddyserver/certmagic", "edge/acme", "who signs certificates, and how they are asked, can be replaced in one place"},
+	{"github.com/gobwas", "edge/ws", "frames are read and checked in one place"},
 	{"go.uber.org/zap", "edge/acme", "our log is slog; only certmagic speaks zap"},
 	{"github.com/dop251/goja", "runtime", "a VM belongs to one goroutine, which only runtime knows"},
 	{"github.com/evanw/esbuild", "runtime/bundle", "what goja lacks is lowered in one place"},

@@ -21,7 +21,12 @@ var errEnded = errors.New("exchange: the answer is already complete")
 // home is the loop an exchange lives on, as its answer sees it.
 type home interface {
 	exchange.Loop
-	touched(x *answer) // flush x before the goroutine waits again
+	touched(f flusher) // flush f before the goroutine waits again
+}
+
+// flusher is an answer or a socket that has something to send.
+type flusher interface {
+	flush()
 }
 
 // driver sends what an answer has: a conn on its loop, or a carrier.
@@ -41,7 +46,8 @@ type answer struct {
 	body     []byte   // what Write gave first since the last flush
 	more     [][]byte // and then
 	refusal  *http1.Error
-	incoming *incoming // the rest of the body; nil if the request was whole when it was served
+	socket   *websocket // what the connection becomes; nil unless that is the answer
+	incoming *incoming  // the rest of the body; nil if the request was whole when it was served
 	done     chan struct{}
 	drained  func()    // to run when the peer has taken what was written
 	start    time.Time // only with Config.Access
@@ -206,6 +212,12 @@ func (x *answer) touch() {
 	x.home.touched(x)
 }
 
+// flush sends what x has, on its home.
+func (x *answer) flush() {
+	x.dirty = false
+	x.driver.flush(x)
+}
+
 // leave tells the handler that nobody waits for its answer any more.
 func (x *answer) leave() {
 	if !x.gone && !x.ended {
@@ -235,7 +247,7 @@ func (x *answer) forget() {
 // chunked or counted body lets the peer see.
 func (x *answer) refuse(e *http1.Error) {
 	x.ended, x.close = true, true
-	x.body, x.more, x.drained = nil, nil, nil
+	x.body, x.more, x.drained, x.socket = nil, nil, nil, nil
 	if x.framed {
 		x.broken = true
 		return
@@ -256,6 +268,10 @@ func (x *answer) frame(dst, date []byte) (out []byte, body [][]byte) {
 	}
 	if x.refusal != nil {
 		return appendRefusal(dst, date, x.refusal, x.req.Method), nil
+	}
+	if w := x.socket; w != nil {
+		head := http1.Head{Status: x.status, Header: x.header, Minor: 1, Date: w.terms.AppendFields(date[:len(date):len(date)])}
+		return http1.AppendHead(dst, &head), nil
 	}
 	n := len(x.body)
 	for _, p := range x.more {

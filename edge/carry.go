@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/edge/http1"
 	"github.com/fortunadws/fortuna/edge/tls"
 )
@@ -32,19 +33,21 @@ type carrier struct {
 	mu      sync.Mutex
 	nc      net.Conn // the socket; nil until adopted
 	jobs    []func()
-	out     [][]byte // framed and not yet written
-	size    int      // bytes of out
-	drained func()   // for the home of x, when little of out is left
-	free    bool     // the exchange in flight was completed
-	last    bool     // and nothing follows it
-	dead    bool     // the connection was cut
-	ended   bool     // no job runs any more
+	out     [][]byte   // framed and not yet written
+	size    int        // bytes of out
+	drained func()     // for the home of x, when little of out is left
+	free    bool       // the exchange in flight was completed
+	last    bool       // and nothing follows it
+	dead    bool       // the connection was cut
+	ended   bool       // no job runs any more
+	held    bool       // the socket has yet to decode what was read
+	socket  *websocket // what the connection has become; nil while it is HTTP
 
 	// Touched on the carrying goroutine only.
 	secure *tls.Session // nil without TLS
 	sealed bool         // at first, the first piece of out is records
 	x      *answer      // being parsed or answered, here or on the loop it began on
-	dirty  []*answer
+	dirty  []flusher
 	parser http1.Parser
 	in     []byte
 	mode   mode // idle to busy
@@ -73,7 +76,12 @@ func carry(c *conn) {
 	} else {
 		k.parser.Limits = s.limits.HTTP
 	}
-	switch {
+	switch w := c.socket; {
+	case w != nil:
+		k.socket, w.line = w, k
+		if len(k.out) > 0 {
+			k.drained = w.h.Drained
+		}
 	case c.x == nil:
 		k.mode = idle
 	case c.x.waiting: // the connection may have been cut meanwhile
@@ -112,7 +120,7 @@ func (k *carrier) ring() {
 	}
 }
 
-func (k *carrier) touched(x *answer) { k.dirty = append(k.dirty, x) }
+func (k *carrier) touched(f flusher) { k.dirty = append(k.dirty, f) }
 
 // flush hands over what x has. On x's home, which may be a loop.
 func (k *carrier) flush(x *answer) {
@@ -137,11 +145,15 @@ func (k *carrier) flush(x *answer) {
 		k.drained = x.takeDrained()
 	}
 	k.free = x.ended
-	k.last = x.ended && x.close
+	k.last = x.ended && x.close && x.socket == nil
+	k.socket = x.socket
 	k.ring()
 	k.mu.Unlock()
 	switch {
 	case x.ended:
+		if x.socket != nil {
+			x.socket.open(k)
+		}
 		x.complete()
 	case behind:
 		x.wait()
@@ -192,6 +204,10 @@ func (k *carrier) run(fd int) {
 		return
 	}
 	go k.read(stream)
+	if k.mode == upgraded {
+		k.relay(socket, stream)
+		return
+	}
 	tick := time.NewTicker(k.s.sweepEvery)
 	defer tick.Stop()
 	for {
@@ -205,6 +221,9 @@ func (k *carrier) run(fd int) {
 			return
 		case last:
 			k.linger(socket, stream)
+			return
+		case k.mode == upgraded:
+			k.relay(socket, stream)
 			return
 		case k.begins():
 			k.begin()
@@ -264,9 +283,7 @@ func (k *carrier) work() {
 		k.do(job)
 	}
 	for i := 0; i < len(k.dirty); i++ { // flushing may touch more
-		x := k.dirty[i]
-		x.dirty = false
-		k.do(func() { x.driver.flush(x) })
+		k.do(k.dirty[i].flush)
 	}
 	k.dirty = k.dirty[:0]
 }
@@ -293,8 +310,9 @@ func (k *carrier) write(stream net.Conn) (last, ok bool) {
 		}
 		if job := k.drained; job != nil && k.size <= drainedBytes {
 			k.drained = nil
+			home := k.home()
 			k.mu.Unlock()
-			k.x.home.Post(job)
+			home.Post(job)
 			continue
 		}
 		if len(k.out) == 0 {
@@ -303,6 +321,9 @@ func (k *carrier) write(stream net.Conn) (last, ok bool) {
 			if k.free {
 				k.free = false
 				k.x, k.mode = nil, idle
+				if k.socket != nil {
+					k.mode = upgraded
+				}
 				k.since = time.Now()
 			}
 			k.mu.Unlock()
@@ -320,6 +341,14 @@ func (k *carrier) write(stream net.Conn) (last, ok bool) {
 			return false, false
 		}
 	}
+}
+
+// home is where the exchange in flight lives, or the socket. Called with mu held.
+func (k *carrier) home() exchange.Loop {
+	if k.socket != nil {
+		return k.socket.home
+	}
+	return k.x.home
 }
 
 // trip parses one request from k.in and serves it. It reports whether there was anything to do.
@@ -416,6 +445,12 @@ func (k *carrier) end() {
 		if x.home == home(k) || !x.home.Post(x.abandon) {
 			x.abandon()
 		}
+	}
+	k.mu.Lock()
+	w := k.socket
+	k.mu.Unlock()
+	if w != nil && (w.home == home(k) || !w.home.Post(w.lost)) {
+		w.lost()
 	}
 	for ended := false; !ended; {
 		k.work()

@@ -24,6 +24,7 @@ type Config struct {
 	TLS     *tls.Server      // nil: connections are plain; whoever opened it closes it
 	HSTS    time.Duration    // with TLS, how long browsers shall use nothing else for this host (RFC 6797); 0: not said
 	H2C     bool             // HTTP/2 without TLS for clients that begin with it (RFC 9113 section 3.3); else they get 505
+	Deflate bool             // WebSockets may compress messages (RFC 7692), which costs more than it saves where those are small
 	Proxies *forwarded.Trust // whose word about clients is taken; nil: nobody's
 	Limits  Limits           // zero fields mean those of DefaultLimits
 	Access  func(Record)     // called when an answer is complete, on the goroutine that completed it; nil: none
@@ -45,6 +46,7 @@ type Record struct {
 type Stats struct {
 	Open     int64  // connections now, carried ones included
 	Carried  int64  // connections a goroutine carries now
+	Sockets  int64  // open WebSockets
 	Inflight int64  // exchanges whose handler returned without completing them
 	Accepted uint64 // connections since the start, refused ones included
 	Refused  uint64 // connections refused at the door since the start

@@ -30,6 +30,7 @@ const (
 	inBody                // part of a body has
 	busy                  // a handler has the request, or others on the loop have their turn
 	shaking               // TLS is being agreed on; nothing of a request can have come
+	upgraded              // it is a WebSocket
 	closing               // the last answer is complete; close when it is sent
 	lingering             // our side is closed; discarding until the peer closes its own
 	dead                  // shut down; evio will say closed
@@ -43,6 +44,7 @@ type conn struct {
 	parser  *http1.Parser // lent by the loop while inHead or inBody
 	in      []byte        // read and not yet parsed
 	rest    [][]byte      // unsent; not empty only on the way to a carrier
+	socket  *websocket    // while upgraded
 	secure  *tls.Session  // nil without TLS, and until the first byte
 	act     evio.Action   // what evio is told after every callback (E2)
 	remote  netip.AddrPort
@@ -82,6 +84,8 @@ func (c *conn) data(in []byte) {
 		if over(len(c.in), c.loop.s.limits.AheadBytesMax) {
 			c.leave() // a carrier can stop reading; evio cannot (E5)
 		}
+	case c.mode == upgraded:
+		c.socket.received(in)
 	case c.mode <= inBody:
 		if len(c.in) > 0 {
 			c.in = append(c.in, in...)
@@ -117,6 +121,7 @@ func (c *conn) trips(buf []byte) {
 	}
 	c.keep(buf)
 	c.settle(served > 0)
+	c.handOver()
 }
 
 // parse feeds buf to the parser and reports how much it took and whether c.x is whole.
@@ -166,7 +171,10 @@ func (c *conn) reply(x *answer) {
 	}
 	if x.ended {
 		c.x, c.mode = nil, idle
-		if x.close {
+		switch {
+		case x.socket != nil:
+			c.upgrade(x.socket)
+		case x.close:
 			c.mode = closing
 		}
 		x.complete()
@@ -193,6 +201,7 @@ func (c *conn) flush(x *answer) {
 		c.trips(c.in)
 	} else {
 		c.settle(true)
+		c.handOver()
 	}
 	c.tell()
 }
@@ -353,6 +362,10 @@ func (c *conn) closed() {
 		c.x = nil
 		x.abandon()
 	}
+	if w := c.socket; w != nil {
+		c.socket = nil
+		w.lost()
+	}
 	if c.secure != nil {
 		c.secure.Close()
 	}
@@ -368,7 +381,7 @@ func (c *conn) detached() {
 	c.awake()
 	c.loop.remove(c)
 	carry(c)
-	c.mode, c.x, c.parser, c.in, c.rest, c.secure = dead, nil, nil, nil, nil, nil
+	c.mode, c.x, c.socket, c.parser, c.in, c.rest, c.secure = dead, nil, nil, nil, nil, nil, nil
 }
 
 // modeOf is the mode while a request is read: idle after the empty lines that may precede one, if nothing is left.

@@ -36,6 +36,8 @@ func (c *conn) expire(now time.Duration) {
 		c.keep(nil)
 		c.settle(true)
 		c.tell()
+	case c.mode == upgraded:
+		c.socket.tick(now)
 	case c.mode == lingering && over(age, m.LingerMax):
 		c.cut()
 	}

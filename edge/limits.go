@@ -23,13 +23,17 @@ type Limits struct {
 	IdleDeadline  time.Duration // between an answer and the next request
 	LingerMax     time.Duration // discarding input after a last answer, so that the peer can read it
 
+	SocketIdleDeadline  time.Duration // between two frames of a WebSocket's peer, which is sent a ping at half of it
+	SocketCloseDeadline time.Duration // for its peer to answer our close frame
+
 	ConnectionsMax  int // all connections of the server
 	PerIPMax        int // connections of one address, of one /64 for IPv6; never counted for loopback
 	RequestsMax     int // requests of one connection, which then closes
 	PipelinedMax    int // requests of one connection answered in a row before the loop turns to others
 	AheadBytesMax   int // input read ahead while an answer is pending; beyond it reading stops
 	BodyBufferBytes int // a body up to this is read whole before its handler runs; a longer one is streamed, this much ahead
-	UnsentBytesMax  int // unsent bytes of a streamed answer at which its connection is cut
+	UnsentBytesMax  int // unsent bytes of a streamed answer at which its connection is cut, and of a WebSocket at which messages are dropped
+	MessageBytesMax int // of one WebSocket message, inflated
 	StreamsMax      int // requests in flight on one HTTP/2 connection
 	ResetsMax       int // streams of one that its peer resets, or makes us reset, in h2.FloodPeriod
 	ControlsMax     int // frames of one that carry no request, in h2.FloodPeriod
@@ -51,6 +55,9 @@ func DefaultLimits() Limits {
 		IdleDeadline:  60 * time.Second, // browsers and proxies keep a connection for about a minute
 		LingerMax:     2 * time.Second,  // a round trip around the world, several times
 
+		SocketIdleDeadline:  2 * time.Minute,  // most middleboxes forget a connection later than a minute after a packet
+		SocketCloseDeadline: 10 * time.Second, // what is unsent before our close frame has to be read first
+
 		ConnectionsMax:  connectionsMax(), // from RLIMIT_NOFILE: a failed accept ends evio's loop (E4)
 		PerIPMax:        256,              // an office behind one address, not a botnet's node
 		RequestsMax:     -1,               // deadlines bound a connection; a count only costs handshakes
@@ -58,6 +65,7 @@ func DefaultLimits() Limits {
 		AheadBytesMax:   64 << 10,         // one read of the loop; more is held by the kernel, on the peer's account
 		BodyBufferBytes: 64 << 10,         // forms and JSON; what is longer a handler may want to pass on, or to refuse
 		UnsentBytesMax:  16 << 20,         // for a handler that writes on without waiting for Drained
+		MessageBytesMax: 1 << 20,          // chat and game moves are small; a file is uploaded
 		StreamsMax:      100,              // what RFC 9113 recommends at least; a browser opens as many for one page
 		ResetsMax:       200,              // a user who leaves a page resets what it was loading; rapid reset is thousands
 		ControlsMax:     10000,            // a ping each millisecond, by which gRPC measures, and settings and priorities
@@ -73,6 +81,7 @@ func (m Limits) withDefaults() Limits {
 	for _, p := range []struct{ have, want *time.Duration }{
 		{&m.HandshakeDeadline, &d.HandshakeDeadline}, {&m.HeadDeadline, &d.HeadDeadline}, {&m.BodyDeadline, &d.BodyDeadline}, {&m.BodyGrace, &d.BodyGrace},
 		{&m.WriteDeadline, &d.WriteDeadline}, {&m.IdleDeadline, &d.IdleDeadline}, {&m.LingerMax, &d.LingerMax},
+		{&m.SocketIdleDeadline, &d.SocketIdleDeadline}, {&m.SocketCloseDeadline, &d.SocketCloseDeadline},
 	} {
 		if *p.have == 0 {
 			*p.have = *p.want
@@ -83,7 +92,7 @@ func (m Limits) withDefaults() Limits {
 		{&m.ConnectionsMax, &d.ConnectionsMax}, {&m.PerIPMax, &d.PerIPMax},
 		{&m.RequestsMax, &d.RequestsMax}, {&m.PipelinedMax, &d.PipelinedMax},
 		{&m.AheadBytesMax, &d.AheadBytesMax}, {&m.BodyBufferBytes, &d.BodyBufferBytes}, {&m.UnsentBytesMax, &d.UnsentBytesMax},
-		{&m.StreamsMax, &d.StreamsMax}, {&m.ResetsMax, &d.ResetsMax}, {&m.ControlsMax, &d.ControlsMax},
+		{&m.StreamsMax, &d.StreamsMax}, {&m.ResetsMax, &d.ResetsMax}, {&m.ControlsMax, &d.ControlsMax}, {&m.MessageBytesMax, &d.MessageBytesMax},
 	} {
 		if *p.have == 0 {
 			*p.have = *p.want
@@ -107,7 +116,7 @@ func over[T ~int | ~int64](got, limit T) bool { return limit >= 0 && got > limit
 // sweepEvery is how often deadlines are looked at: each second, or as often as the shortest of them needs.
 func (m Limits) sweepEvery() time.Duration {
 	every := time.Second
-	for _, d := range []time.Duration{m.HandshakeDeadline, m.HeadDeadline, m.BodyDeadline, m.WriteDeadline, m.IdleDeadline, m.LingerMax} {
+	for _, d := range []time.Duration{m.HandshakeDeadline, m.HeadDeadline, m.BodyDeadline, m.WriteDeadline, m.IdleDeadline, m.LingerMax, m.SocketIdleDeadline, m.SocketCloseDeadline} {
 		if d > 0 && d/4 < every {
 			every = d / 4
 		}

@@ -34,7 +34,7 @@ type loop struct {
 
 	// Touched on the loop only.
 	conns   []*conn
-	dirty   []*answer // touched outside their Serve
+	dirty   []flusher // touched outside their Serve
 	spare   []func()  // the slice jobs are swapped with
 	parsers []*http1.Parser
 	out     []byte // what the current connection sends, emptied before the callback returns
@@ -204,15 +204,14 @@ func (l *loop) recover(ec evio.Conn, act *evio.Action) {
 	}
 }
 
-func (l *loop) touched(x *answer) { l.dirty = append(l.dirty, x) }
+func (l *loop) touched(f flusher) { l.dirty = append(l.dirty, f) }
 
 // flushDirty sends what jobs and other connections' handlers gave to answers.
 func (l *loop) flushDirty() {
 	for i := 0; i < len(l.dirty); i++ { // flushing may touch more
-		if x := l.dirty[i]; x != nil { // nil: flushing it panicked
+		if f := l.dirty[i]; f != nil { // nil: flushing it panicked
 			l.dirty[i] = nil
-			x.dirty = false
-			x.driver.flush(x)
+			f.flush()
 		}
 	}
 	l.dirty = l.dirty[:0]
@@ -291,6 +290,8 @@ func (l *loop) drain() {
 		if (c.mode == idle || c.mode == shaking) && c.act == evio.None {
 			c.part()
 			c.cut()
+		} else if c.mode == upgraded {
+			c.socket.Close(closeGoingAway, "")
 		} else if c.x != nil {
 			c.x.close = true
 		}

@@ -30,6 +30,7 @@ type Server struct {
 	limits     Limits
 	h2         *h2.Server
 	h2c        bool
+	deflate    bool
 	access     func(Record)
 	log        *slog.Logger
 	addr       *net.TCPAddr
@@ -40,6 +41,7 @@ type Server struct {
 
 	open     atomic.Int64
 	carried  atomic.Int64
+	sockets  atomic.Int64
 	refusing atomic.Int64 // refused connections that linger
 	inflight atomic.Int64
 	accepted atomic.Uint64
@@ -72,7 +74,7 @@ func Listen(cfg Config) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
-	s.h2, s.h2c = h2.New(s.limits.h2(), s.log), cfg.H2C
+	s.h2, s.h2c, s.deflate = h2.New(s.limits.h2(), s.log), cfg.H2C, cfg.Deflate
 	s.sweepEvery = s.limits.sweepEvery()
 	if err := s.bind(cfg.Addr); err != nil {
 		s.h2.Close()
@@ -135,7 +137,7 @@ func (s *Server) Addr() net.Addr { return s.addr }
 // Stats returns the server's counters.
 func (s *Server) Stats() Stats {
 	return Stats{
-		Open: s.open.Load(), Carried: s.carried.Load(), Inflight: s.inflight.Load(),
+		Open: s.open.Load(), Carried: s.carried.Load(), Inflight: s.inflight.Load(), Sockets: s.sockets.Load(),
 		Accepted: s.accepted.Load(), Refused: s.refused.Load(),
 	}
 }

@@ -116,7 +116,7 @@ func (t *stream) Post(job func()) bool {
 	return true
 }
 
-func (t *stream) touched(*answer) {} // work looks whether it was
+func (t *stream) touched(flusher) {} // work looks whether it was
 
 // work runs what was posted and sends what it gave.
 func (t *stream) work() {

@@ -64,7 +64,10 @@ func (x *testExchange) Write(p []byte) error                { x.body = append(x.
 func (x *testExchange) Receive(job func([]byte, error))     { x.wanted <- job }
 func (x *testExchange) Drained(job func())                  { x.drained++; x.loop.Post(job) }
 func (x *testExchange) End()                                { close(x.ended) }
-func (x *testExchange) Abort()                              { x.aborted = true; close(x.ended) }
+func (x *testExchange) Upgrade([]exchange.Field, exchange.SocketHandler) (exchange.Socket, error) {
+	return nil, &exchange.HandshakeError{Status: 426, Message: "no socket"}
+}
+func (x *testExchange) Abort() { x.aborted = true; close(x.ended) }
 
 // harness is a runtime with one app and what it reported.
 type harness struct {

@@ -27,8 +27,11 @@ func (x *benchExchange) Head(status int, _ []exchange.Field) { x.status = status
 func (x *benchExchange) Write([]byte) error                  { return nil }
 func (x *benchExchange) Drained(job func())                  { x.loop.Post(job) }
 func (x *benchExchange) Receive(func([]byte, error))         {}
-func (x *benchExchange) Abort()                              { x.End() }
-func (x *benchExchange) End()                                {}
+func (x *benchExchange) Upgrade([]exchange.Field, exchange.SocketHandler) (exchange.Socket, error) {
+	return nil, exchange.ErrGone
+}
+func (x *benchExchange) Abort() { x.End() }
+func (x *benchExchange) End()   {}
 
 // benchServe measures an inline trip through the runtime: match, Request object, handler, answer.
 func benchServe(b *testing.B, source, method, path, body string) {

@@ -54,6 +54,12 @@ type Exchange interface {
 	// more than fits in memory waits for it. The job is dropped when the peer has left, or when another is given.
 	Drained(job func())
 
+	// Upgrade answers that the connection is a WebSocket from now on (RFC 6455) and tells h what comes. header is sent
+	// besides the handshake's own fields; a Sec-WebSocket-Protocol in it chooses one of those that the client offers.
+	// The exchange must not be used afterwards. When it cannot be, nothing is answered, and the error is a
+	// *HandshakeError, or says that the exchange is over.
+	Upgrade(header []Field, h SocketHandler) (Socket, error)
+
 	// End completes the answer. The exchange must not be used afterwards.
 	End()
 

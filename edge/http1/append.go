@@ -28,7 +28,8 @@ func AppendHead(dst []byte, h *Head) []byte {
 	dst = appendStatusLine(dst, status)
 	for i := range h.Header {
 		f := &h.Header[i]
-		if !Sendable(f) {
+		// Who demands an upgrade names it (RFC 9110 section 15.5.22).
+		if !Sendable(f) && !(status == 426 && exchange.EqualFold(f.Name, "Upgrade") && validValue(f.Value)) {
 			continue
 		}
 		dst = append(dst, f.Name...)
