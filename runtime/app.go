@@ -15,12 +15,13 @@ import (
 type app struct {
 	handlers []handler
 	routes   []routeEntry
-	fetch    int      // index of the fetch handler; -1 if there is none
-	unserved []string // handlers that are exported and never called
+	fetch    int             // index of the fetch handler; -1 if there is none
+	sockets  *socketHandlers // nil if the app has no websocket object
+	unserved []string        // handlers that are exported and never called
 }
 
 // laterHandlers are handlers of Workers that this version does not call.
-var laterHandlers = []string{"scheduled", "queue", "websocket", "email", "tail", "alarm"}
+var laterHandlers = []string{"scheduled", "queue", "email", "tail", "alarm"}
 
 // handler is a JavaScript function and the object it is a method of.
 type handler struct {
@@ -65,6 +66,9 @@ func newApp(js *goja.Runtime, exports goja.Value) (*app, error) {
 		a.fetch = a.add(o, fetch, f)
 	}
 	if err := a.addRoutes(js, o); err != nil {
+		return nil, err
+	}
+	if err := a.addSockets(o); err != nil {
 		return nil, err
 	}
 	for _, name := range laterHandlers {
@@ -151,6 +155,9 @@ func (a *app) addRoute(method, pattern string, this *goja.Object, v goja.Value) 
 
 // call runs the invocation's handler and returns what it returns.
 func (a *app) call(v *vm, inv *invocation) (goja.Value, error) {
+	if inv.event != nil {
+		return inv.event.run(v, inv)
+	}
 	h := &a.handlers[inv.handler]
 	if h.sees == 0 {
 		return h.call(h.this)

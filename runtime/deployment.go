@@ -25,9 +25,15 @@ type Deployment struct {
 	fetch    int                     // index of the fetch handler, or -1
 	shapes   shapes                  // what is known of the fetch handler's paths
 	load     load
+	events   route // the handlers of WebSockets
 	workers  *lane
 	slow     *lane // for routes that have shown slow turns, so that they queue behind each other only
 	seats    []seat
+
+	sockets *socketHandlers // nil without a websocket object
+
+	mu    sync.Mutex
+	pairs map[*pair]struct{} // sockets that live in its VMs
 
 	inflight atomic.Int64 // invocations not ended, plus one while the deployment is current
 	drained  sync.Once
@@ -57,7 +63,7 @@ func newDeployment(rt *Runtime, b *bundle.Bundle) (*Deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.fetch, d.unserved = first.app.fetch, first.app.unserved
+	d.fetch, d.unserved, d.sockets = first.app.fetch, first.app.unserved, first.app.sockets
 	for _, e := range first.app.routes {
 		if d.router == nil {
 			d.router = router.New[*target]()
@@ -113,6 +119,11 @@ func (d *Deployment) serve(x exchange.Exchange) {
 		q.Route = "fetch"
 		inv.route = d.shapes.of(q.Method, q.Path)
 	}
+	d.dispatch(inv)
+}
+
+// dispatch gives an invocation to the executor of its route. It runs on its loop.
+func (d *Deployment) dispatch(inv *invocation) {
 	if inv.vm = d.seated(inv.home, inv.route); inv.vm != nil {
 		inv.serve()
 		return
@@ -128,7 +139,7 @@ func (d *Deployment) serve(x exchange.Exchange) {
 			}
 		})
 	default:
-		d.refuse(x, failPaced(d.rt.cfg.Limits))
+		d.refuse(inv.x, failPaced(d.rt.cfg.Limits))
 	}
 }
 

@@ -24,7 +24,8 @@ type invocation struct {
 	route   *route
 	handler int // index into app.handlers
 	params  []router.Param
-	began   int64 // process clock
+	event   *socketEvent // of a WebSocket; nil for a request
+	began   int64        // process clock
 
 	taken atomic.Bool     // from the queue, by a worker or by what ends it there
 	gone  <-chan struct{} // closed when the client has left; nil if it was never asked
@@ -99,7 +100,11 @@ func (inv *invocation) serve() {
 	v.inflight++
 	f := v.turn(inv, func() error {
 		result, err := v.app.call(v, inv)
-		if err == nil {
+		switch {
+		case err != nil:
+		case inv.event != nil:
+			inv.settleEvent(result)
+		case !inv.answered: // else it is a WebSocket by now
 			inv.settleWith(result)
 		}
 		return err
@@ -159,7 +164,7 @@ var promiseType = reflect.TypeFor[*goja.Promise]()
 func (inv *invocation) park() {
 	inv.ctx, inv.cancel = context.WithCancel(context.Background())
 	v := inv.vm
-	if v.loop != nil { // it did not wait for a worker
+	if inv.timer == nil { // it did not wait for a worker
 		inv.gone = inv.x.Done()
 		inv.timer = time.AfterFunc(inv.left(), func() { v.post(inv.overdue) })
 	}
@@ -186,7 +191,7 @@ func (inv *invocation) overdue() {
 	if !inv.answered {
 		inv.fail(failDeadline(inv.dep.rt.cfg.Limits))
 		inv.signal("TimeoutError", "the deadline for the answer has passed")
-	} else if inv.waits > 0 {
+	} else if inv.waits > 0 || inv.event != nil {
 		inv.fail(failWaitUntil(inv.dep.rt.cfg.Limits))
 	}
 	inv.abort()
@@ -241,7 +246,7 @@ const abortGrace = time.Second
 func (inv *invocation) settle() {
 	switch {
 	case !inv.answered || inv.ended:
-	case inv.waits > 0:
+	case inv.waits > 0 || inv.event != nil && inv.open > 0 && inv.ctx.Err() == nil:
 		if !inv.lingers {
 			inv.lingers = true
 			inv.timer.Reset(inv.dep.rt.cfg.Limits.WaitUntil)
@@ -277,6 +282,11 @@ func (inv *invocation) WaitUntil(p goja.Value) {
 	if inv.ended {
 		return
 	}
+	inv.await(p, "in waitUntil: ")
+}
+
+// await keeps the invocation going until p is settled. what precedes the report of its failure.
+func (inv *invocation) await(p goja.Value, what string) {
 	if inv.ctx == nil {
 		inv.park()
 	}
@@ -287,7 +297,7 @@ func (inv *invocation) WaitUntil(p goja.Value) {
 	}
 	inv.vm.realm.Then(p, func(goja.Value) { done() }, func(reason goja.Value) {
 		f := inv.vm.thrown(reason)
-		f.Message, f.Request = "in waitUntil: "+f.Message, inv.request
+		f.Message, f.Request = what+f.Message, inv.request
 		inv.dep.rt.report(f) // the answer goes on without it
 		done()
 	})

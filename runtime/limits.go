@@ -11,31 +11,35 @@ import (
 // Limits bound what code may use. Start from DefaultLimits. Every field is a row of Table, where its config key, unit
 // and reason stand.
 type Limits struct {
-	CPU           time.Duration
-	StartUp       time.Duration
-	Wall          time.Duration
-	WaitUntil     time.Duration
-	CallStackMax  int
-	OperationsMax int
-	InflightMax   int
-	QueueMax      int
-	FetchBytesMax int
-	TurnBytesMax  int
+	CPU            time.Duration
+	StartUp        time.Duration
+	Wall           time.Duration
+	WaitUntil      time.Duration
+	CallStackMax   int
+	OperationsMax  int
+	InflightMax    int
+	QueueMax       int
+	FetchBytesMax  int
+	TurnBytesMax   int
+	TopicsMax      int
+	SocketBytesMax int
 }
 
 // DefaultLimits are the limits of an app that sets none.
 func DefaultLimits() Limits {
 	return Limits{
-		CPU:           50 * time.Millisecond,
-		StartUp:       time.Second,
-		Wall:          30 * time.Second,
-		WaitUntil:     30 * time.Second,
-		CallStackMax:  2000,
-		OperationsMax: 1000,
-		InflightMax:   10_000,
-		QueueMax:      1000,
-		FetchBytesMax: web.FetchResponseBytes,
-		TurnBytesMax:  256 << 20,
+		CPU:            50 * time.Millisecond,
+		StartUp:        time.Second,
+		Wall:           30 * time.Second,
+		WaitUntil:      30 * time.Second,
+		CallStackMax:   2000,
+		OperationsMax:  1000,
+		InflightMax:    10_000,
+		QueueMax:       1000,
+		FetchBytesMax:  web.FetchResponseBytes,
+		TurnBytesMax:   256 << 20,
+		TopicsMax:      100,
+		SocketBytesMax: 64 << 10,
 	}
 }
 
@@ -76,6 +80,10 @@ var limitFields = []struct {
 		count: func(l *Limits) *int { return &l.FetchBytesMax }},
 	{key: "turn_bytes", unit: "bytes", status: 503, reason: "the heap may grow by during one turn of a handler: what is unbounded is stopped before memory is out",
 		count: func(l *Limits) *int { return &l.TurnBytesMax }},
+	{key: "topics_max", unit: "topics", reason: "topics that one WebSocket may subscribe to",
+		count: func(l *Limits) *int { return &l.TopicsMax }},
+	{key: "socket_data_bytes", unit: "bytes", reason: "ws.data of one WebSocket: it is kept for as long as the socket is open",
+		count: func(l *Limits) *int { return &l.SocketBytesMax }},
 }
 
 // Table lists every limit.

@@ -33,11 +33,21 @@ type part struct {
 	more    [][]byte // behind body
 	drained func()   // to be told when the peer has taken it
 	last    bool
-	broken  bool // the rest will never come
+	broken  bool   // the rest will never come
+	upgrade opener // instead of all else: the connection becomes a WebSocket
+}
+
+// opener is a socket that has yet to be opened, on its exchange's loop.
+type opener interface {
+	open(x exchange.Exchange, header []exchange.Field)
 }
 
 // give hands the part to the exchange, on its loop.
 func (p *part) give(x exchange.Exchange) {
+	if p.upgrade != nil {
+		p.upgrade.open(x, p.header)
+		return
+	}
 	if p.status != 0 {
 		x.Head(p.status, p.header)
 	}
@@ -75,6 +85,8 @@ func (inv *invocation) respond(v goja.Value) {
 		f := failHandler("TypeError: " + err.Error())
 		f.Hint = "return new Response(...) or Response.json(...), or a promise of one"
 		inv.fail(f)
+	case a.Socket != nil:
+		inv.couple(a)
 	case a.Stream != nil:
 		inv.stream(a)
 	default:
@@ -152,8 +164,11 @@ func (inv *invocation) write(chunk []byte, next func() error) (later bool) {
 	return true
 }
 
-// lose ends the other streams of a VM when one turn has ended abruptly: the engine has dropped the jobs they waited for.
+// lose ends the sockets of a VM, and its other streams, when one turn has ended abruptly: the engine has dropped the jobs they waited for.
 func (v *vm) lose(culprit *invocation) {
+	for p := range v.pairs {
+		p.part(1011, "the app was stopped")
+	}
 	for inv := range v.streams {
 		if inv == culprit {
 			continue

@@ -51,6 +51,7 @@ type Runtime struct {
 	current  atomic.Pointer[Deployment]
 	deploy   sync.Mutex
 	gone     sync.WaitGroup // deployments that have not drained
+	topics   topics
 }
 
 // New returns a runtime that answers 503 until something is deployed.
@@ -90,6 +91,7 @@ func (r *Runtime) Deploy(b *bundle.Bundle) (Deployed, error) {
 	out := Deployed{StartUp: time.Duration(now() - began), Routes: d.patterns, Unserved: d.unserved}
 	r.gone.Add(1)
 	if former := r.current.Swap(d); former != nil {
+		former.partPairs()
 		former.release()
 	}
 	return out, nil

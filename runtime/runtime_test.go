@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,6 +55,7 @@ type testExchange struct {
 	aborted bool
 	wanted  chan func([]byte, error) // what Receive was given
 	drained int
+	socket  *testSocket
 }
 
 func (x *testExchange) Request() *exchange.Request          { return x.request }
@@ -64,8 +66,11 @@ func (x *testExchange) Write(p []byte) error                { x.body = append(x.
 func (x *testExchange) Receive(job func([]byte, error))     { x.wanted <- job }
 func (x *testExchange) Drained(job func())                  { x.drained++; x.loop.Post(job) }
 func (x *testExchange) End()                                { close(x.ended) }
-func (x *testExchange) Upgrade([]exchange.Field, exchange.SocketHandler) (exchange.Socket, error) {
-	return nil, &exchange.HandshakeError{Status: 426, Message: "no socket"}
+func (x *testExchange) Upgrade(header []exchange.Field, h exchange.SocketHandler) (exchange.Socket, error) {
+	x.status, x.header = 101, header
+	x.socket = &testSocket{loop: x.loop, h: h, said: make(chan string, 1000)}
+	close(x.ended)
+	return x.socket, nil
 }
 func (x *testExchange) Abort() { x.aborted = true; close(x.ended) }
 
@@ -138,6 +143,7 @@ func (h *harness) unsent(method, target, body string, header ...exchange.Field) 
 	path, query, _ := strings.Cut(target, "?")
 	x := &testExchange{loop: h.loop, gone: make(chan struct{}), ended: make(chan struct{}), wanted: make(chan func([]byte, error), 1), request: &exchange.Request{
 		Method: method, Target: target, Path: path, Query: query, Host: "test", Minor: 1, Header: header,
+		Remote: netip.MustParseAddrPort("192.0.2.1:1"),
 	}}
 	if body != "" {
 		x.request.Body = []byte(body)

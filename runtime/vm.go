@@ -32,6 +32,7 @@ type vm struct {
 	current  *invocation // whose code runs: in a turn of one, promise jobs of others may
 	inflight int
 	streams  map[*invocation]struct{} // whose answer is a stream
+	pairs    map[*pair]struct{}       // sockets that live here
 	retired  bool                     // takes no new invocations: its state is in doubt
 	rejected []*goja.Promise          // rejected in this turn with nobody listening yet
 	reported []*goja.Promise          // reported as such, not long ago

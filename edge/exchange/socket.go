@@ -52,12 +52,3 @@ type Socket interface {
 func ValidClose(code int) bool {
 	return 1000 <= code && code <= 1003 || 1007 <= code && code <= 1014 || 3000 <= code && code <= 4999
 }
-
-// HandshakeError says why a request is not the beginning of a WebSocket, and how to answer that.
-type HandshakeError struct {
-	Status  int // 400, 405 or 426
-	Header  []Field
-	Message string
-}
-
-func (e *HandshakeError) Error() string { return "websocket: " + e.Message }

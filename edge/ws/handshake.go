@@ -5,7 +5,6 @@ package ws
 import (
 	"crypto/sha1"
 	"encoding/base64"
-	"strings"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/gobwas/httphead"
@@ -25,81 +24,12 @@ type Terms struct {
 // Agree reads a request to open a WebSocket (RFC 6455, section 4.2.1). header is what the handler answers: a
 // Sec-WebSocket-Protocol in it chooses one of the client's. deflate allows compression, if the client offers it.
 func Agree(q *exchange.Request, header []exchange.Field, deflate bool) (Terms, *exchange.HandshakeError) {
-	refuse := func(status int, message string, fields ...exchange.Field) (Terms, *exchange.HandshakeError) {
-		return Terms{}, &exchange.HandshakeError{Status: status, Header: fields, Message: message}
+	protocol, err := exchange.CheckUpgrade(q, header)
+	if err != nil {
+		return Terms{}, err
 	}
-	key := q.Get("Sec-WebSocket-Key")
-	raw, err := base64.StdEncoding.DecodeString(key)
-	switch {
-	case q.Method != "GET":
-		return refuse(405, "the method must be GET, got "+q.Method, exchange.Field{Name: "Allow", Value: "GET"})
-	case q.Minor < 1:
-		return refuse(400, "the protocol must be HTTP/1.1")
-	case !listed(q, "Upgrade", "websocket") || !listed(q, "Connection", "upgrade"):
-		return refuse(426, `the request is not an upgrade: it needs "Upgrade: websocket" and "Connection: Upgrade"`, exchange.Field{Name: "Upgrade", Value: "websocket"})
-	case q.Length != 0:
-		return refuse(400, "the request has a body")
-	case q.Get("Sec-WebSocket-Version") != "13" || count(q, "Sec-WebSocket-Version") != 1:
-		return refuse(426, "the version must be 13, got "+q.Get("Sec-WebSocket-Version"), exchange.Field{Name: "Sec-WebSocket-Version", Value: "13"})
-	case err != nil || len(raw) != 16 || count(q, "Sec-WebSocket-Key") != 1:
-		return refuse(400, "Sec-WebSocket-Key must be 16 bytes in base64")
-	}
-	sum := sha1.Sum([]byte(key + acceptGUID))
-	t := Terms{accept: base64.StdEncoding.EncodeToString(sum[:])}
-	for i := range header {
-		if !exchange.EqualFold(header[i].Name, "Sec-WebSocket-Protocol") {
-			continue
-		}
-		if t.Protocol != "" {
-			return refuse(400, "the answer chooses two subprotocols")
-		}
-		if t.Protocol = header[i].Value; !offers(q, t.Protocol) {
-			return refuse(400, "the answer chooses the subprotocol "+t.Protocol+", which the client does not offer")
-		}
-	}
-	if deflate {
-		t.Deflate = offersDeflate(q)
-	}
-	return t, nil
-}
-
-// listed reports whether a field whose value is a list has a member, compared without regard to case.
-func listed(q *exchange.Request, name, member string) bool {
-	for i := range q.Header {
-		if !exchange.EqualFold(q.Header[i].Name, name) {
-			continue
-		}
-		for v := range strings.SplitSeq(q.Header[i].Value, ",") {
-			if exchange.EqualFold(strings.Trim(v, " \t"), member) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// offers reports whether the client can speak a subprotocol, whose name has a case.
-func offers(q *exchange.Request, protocol string) bool {
-	for i := range q.Header {
-		if !exchange.EqualFold(q.Header[i].Name, "Sec-WebSocket-Protocol") {
-			continue
-		}
-		for v := range strings.SplitSeq(q.Header[i].Value, ",") {
-			if strings.Trim(v, " \t") == protocol {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func count(q *exchange.Request, name string) (n int) {
-	for i := range q.Header {
-		if exchange.EqualFold(q.Header[i].Name, name) {
-			n++
-		}
-	}
-	return n
+	sum := sha1.Sum([]byte(q.Get("Sec-WebSocket-Key") + acceptGUID))
+	return Terms{Protocol: protocol, Deflate: deflate && offersDeflate(q), accept: base64.StdEncoding.EncodeToString(sum[:])}, nil
 }
 
 // unshared is how we compress: no window outlives a message, so an idle socket holds none.

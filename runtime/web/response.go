@@ -12,6 +12,7 @@ import (
 // response is the Go half of a Response (Fetch 5.5).
 type response struct {
 	status     int
+	socket     *webSocket // of status 101
 	statusText string
 	header     *headers
 	headerObj  *goja.Object // the Headers object, once code asked for it
@@ -39,6 +40,12 @@ func init() {
 		getter("url", func(r *Realm, s *response) goja.Value { return r.VM.ToValue(s.url) }),
 		getter("redirected", func(r *Realm, s *response) goja.Value { return r.VM.ToValue(s.redirected) }),
 		getter("status", func(r *Realm, s *response) goja.Value { return r.VM.ToValue(s.status) }),
+		getter("webSocket", func(_ *Realm, s *response) goja.Value {
+			if s.socket == nil {
+				return goja.Null()
+			}
+			return s.socket.object
+		}),
 		getter("ok", func(r *Realm, s *response) goja.Value { return r.VM.ToValue(s.status >= 200 && s.status <= 299) }),
 		getter("statusText", func(r *Realm, s *response) goja.Value { return r.latin1(s.statusText) }),
 		getter("headers", func(r *Realm, s *response) goja.Value {
@@ -103,9 +110,17 @@ func (r *Realm) newResponse(what string, init goja.Value) *response {
 		s.header.list = append(s.header.list, other.header.list...)
 		return s
 	}
+	if v := field(o, "webSocket"); !nullish(v) {
+		var ok bool
+		if s.socket, ok = half[*webSocket](v); !ok {
+			panic(r.TypeError("%s: webSocket must be a WebSocket, got %s", what, kind(v)))
+		}
+	}
 	if v := field(o, "status"); v != nil {
 		s.status = int(v.ToInteger())
-		if s.status < 200 || s.status > 599 {
+		if s.status == 101 && s.socket != nil {
+			// The one that switches protocols.
+		} else if s.status < 200 || s.status > 599 {
 			panic(r.RangeError("%s: status must be from 200 to 599, got %d", what, s.status))
 		}
 	}
@@ -134,7 +149,7 @@ func (s *response) setBody(r *Realm, what string, v goja.Value) {
 
 func (s *response) refuseNullBody(r *Realm, what string) {
 	switch s.status {
-	case 204, 205, 304:
+	case 101, 204, 205, 304:
 		panic(r.TypeError("%s: a response with status %d cannot have a body; pass null", what, s.status))
 	}
 }
@@ -151,6 +166,7 @@ type Answer struct {
 	Header []exchange.Field
 	Body   []byte       // when Stream is nil; nobody may change it
 	Stream *goja.Object // a ReadableStream: see Realm.Send
+	Socket *SocketEnd   // the connection becomes a WebSocket, and this the handler's end
 }
 
 // Answer takes the response out of what a handler returned, and its body with it. The error says what v is instead.
@@ -165,6 +181,12 @@ func (r *Realm) Answer(v goja.Value) (Answer, error) {
 		return Answer{}, fmt.Errorf("the Response that the handler returned has been read or sent already; return response.clone()")
 	}
 	a := Answer{Status: s.status, Header: slices.Clone(s.header.list)} // code may go on to change its own
+	if w := s.socket; w != nil && s.status == 101 {
+		if w.accepted || w.peer.link != nil {
+			return Answer{}, fmt.Errorf("the WebSocket that the handler returned is accepted here, or was sent already; return the other end of a new WebSocketPair")
+		}
+		a.Socket = &SocketEnd{r, w.peer}
+	}
 	if s.body.present {
 		s.body.take()
 		if data, ok := s.body.bytes(); ok {
@@ -179,7 +201,7 @@ func (r *Realm) Answer(v goja.Value) (Answer, error) {
 // Constant is Answer for a Response that is served again and again: it takes nothing, and needs a body of bytes.
 func (r *Realm) Constant(v goja.Value) (Answer, bool) {
 	s, ok := half[*response](v)
-	if !ok || s.typ == "error" || s.body.stream != nil {
+	if !ok || s.typ == "error" || s.body.stream != nil || s.socket != nil {
 		return Answer{}, false
 	}
 	return Answer{Status: s.status, Header: slices.Clone(s.header.list), Body: s.body.data}, true
