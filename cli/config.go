@@ -36,6 +36,7 @@ type config struct {
 		Listen  string          // address; empty when it is not set
 		Grace   time.Duration   // for what is in flight at the end; 0 when it is not set
 		H2C     bool            // HTTP/2 without TLS
+		Deflate bool            // of WebSocket messages
 		Proxies forwarded.Trust // whose word about clients is taken
 		TellsID bool            // answers have the field X-Request-Id
 	}
@@ -64,11 +65,12 @@ var configKeys = map[string]func(c *config, v value) error{
 		c.Dev.Port = &port
 		return err
 	},
-	"dev.host":      func(c *config, v value) (err error) { c.Dev.Host, err = v.text(); return },
-	"dev.open":      func(c *config, v value) (err error) { c.Dev.Open, err = v.truth(); return },
-	"dev.https":     func(c *config, v value) (err error) { c.Dev.TLS, err = v.truth(); return },
-	"server.listen": func(c *config, v value) (err error) { c.Server.Listen, err = v.text(); return },
-	"server.h2c":    func(c *config, v value) (err error) { c.Server.H2C, err = v.truth(); return },
+	"dev.host":                 func(c *config, v value) (err error) { c.Dev.Host, err = v.text(); return },
+	"dev.open":                 func(c *config, v value) (err error) { c.Dev.Open, err = v.truth(); return },
+	"dev.https":                func(c *config, v value) (err error) { c.Dev.TLS, err = v.truth(); return },
+	"server.listen":            func(c *config, v value) (err error) { c.Server.Listen, err = v.text(); return },
+	"server.websocket_deflate": func(c *config, v value) (err error) { c.Server.Deflate, err = v.truth(); return },
+	"server.h2c":               func(c *config, v value) (err error) { c.Server.H2C, err = v.truth(); return },
 	"server.grace_ms": func(c *config, v value) error {
 		n, err := v.integer(1, 3_600_000)
 		c.Server.Grace = time.Duration(n) * time.Millisecond

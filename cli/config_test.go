@@ -34,6 +34,7 @@ open = true
 listen = ":80"
 grace_ms = 500
 h2c = true
+websocket_deflate = true
 
 [vars]
 TITLE = "Shop"
@@ -69,7 +70,7 @@ func TestLoadConfig(t *testing.T) {
 	if c.Dev.Port == nil || *c.Dev.Port != 0 || c.Dev.Host != "::1" || !c.Dev.Open || !c.Minify {
 		t.Errorf("got %+v", c)
 	}
-	if c.Server.Listen != ":80" || c.Server.Grace != 500*time.Millisecond || !c.Server.H2C {
+	if c.Server.Listen != ":80" || c.Server.Grace != 500*time.Millisecond || !c.Server.H2C || !c.Server.Deflate {
 		t.Errorf("got %+v", c.Server)
 	}
 	if want := map[string]any{"TITLE": "Shop", "RATE": 0.5, "PAGES": int64(3), "OPEN": true}; !reflect.DeepEqual(c.Vars, want) {

@@ -146,7 +146,7 @@ func TestPage(t *testing.T) {
 	for scheme, row := range map[string]struct {
 		flags  []string
 		checks int
-	}{"http": {nil, 5}, "https": {[]string{"--https"}, 7}} {
+	}{"http": {nil, 6}, "https": {[]string{"--https"}, 8}} {
 		t.Run(scheme, func(t *testing.T) {
 			url := serveFile(t, "testdata/page", row.flags...)
 			browser := openBrowser(t)

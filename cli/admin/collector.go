@@ -16,6 +16,7 @@ var (
 
 	inflight    = desc("requests_in_flight", "Requests whose handler awaits something.")
 	connections = desc("connections", "Connections now: on an event loop, or carried by a goroutine because they are slow.", "state")
+	websockets  = desc("websockets", "Open WebSockets.")
 	accepted    = desc("connections_accepted_total", "Connections accepted, refused ones included.")
 	refused     = desc("connections_refused_total", "Connections refused at the door: too many, or draining.")
 
@@ -36,7 +37,7 @@ type collector struct {
 
 // Describe tells every kind of sample.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requests, refusals, failures, duration, inflight, connections, accepted, refused, vms, queued, retired, stopped} {
+	for _, d := range []*prometheus.Desc{requests, refusals, failures, duration, inflight, connections, websockets, accepted, refused, vms, queued, retired, stopped} {
 		to <- d
 	}
 }
@@ -55,6 +56,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	value(inflight, prometheus.GaugeValue, float64(e.Inflight))
 	value(connections, prometheus.GaugeValue, float64(e.Open-e.Carried), "loop")
 	value(connections, prometheus.GaugeValue, float64(e.Carried), "carried")
+	value(websockets, prometheus.GaugeValue, float64(e.Sockets))
 	value(accepted, prometheus.CounterValue, float64(e.Accepted))
 	value(refused, prometheus.CounterValue, float64(e.Refused))
 	r := c.source.Runtime()

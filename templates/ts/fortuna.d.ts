@@ -13,6 +13,47 @@ declare namespace fortuna {
   interface Context {
     /** Lets work go on after the answer has been sent. */
     waitUntil(work: Promise<unknown>): void;
+    /** Answers that the connection is a WebSocket, whose events go to the app's websocket handlers. False, with nothing
+     * answered, when the request does not ask for one. */
+    upgrade(request: Request, options?: { data?: unknown; headers?: HeadersInit }): boolean;
+    /** Sends a message to every socket on this node that has subscribed to the topic. Gives its bytes; 0 if there is none. */
+    publish(topic: string, message: string | ArrayBuffer | ArrayBufferView): number;
+    subscriberCount(topic: string): number;
+    /** The W3C trace that the request is part of. */
+    readonly traceId: string | undefined;
+  }
+
+  /** A WebSocket, for as long as one event is handled: the next may be handled in another VM. */
+  interface Socket<Data = any> {
+    /** Plain data, dates and bytes, of limits.socket_data_bytes (64 kB). A copy: what the handler makes of it is kept when it returns. */
+    data: Data;
+    /** Gives the bytes sent; -1 when the peer is behind (then drain follows), 0 when the message was dropped. */
+    send(message: string | ArrayBuffer | ArrayBufferView): number;
+    sendText(message: string): number;
+    sendBinary(message: ArrayBuffer | ArrayBufferView): number;
+    ping(payload?: string | ArrayBuffer | ArrayBufferView): number;
+    close(code?: number, reason?: string): void;
+    /** Ends the connection without a close frame. */
+    terminate(): void;
+    /** Up to limits.topics_max (100) of 256 bytes. */
+    subscribe(topic: string): void;
+    unsubscribe(topic: string): void;
+    isSubscribed(topic: string): boolean;
+    /** To every other subscriber. */
+    publish(topic: string, message: string | ArrayBuffer | ArrayBufferView): number;
+    cork<T>(work: (socket: Socket<Data>) => T): T;
+    getBufferedAmount(): number;
+    readonly readyState: number;
+    readonly remoteAddress: string;
+    readonly protocol: string;
+  }
+
+  interface SocketHandlers<Env = unknown, Data = any> {
+    open?(socket: Socket<Data>, env: Env, ctx: Context): unknown;
+    message?(socket: Socket<Data>, message: string | Uint8Array, env: Env, ctx: Context): unknown;
+    /** The peer has taken what it was behind with. */
+    drain?(socket: Socket<Data>, env: Env, ctx: Context): unknown;
+    close?(socket: Socket<Data>, code: number, reason: string, env: Env, ctx: Context): unknown;
   }
 
   interface TLSClient {
@@ -25,7 +66,8 @@ declare namespace fortuna {
     verified: boolean;
   }
 
-  type Handler<Env = unknown> = (request: Request, env: Env, ctx: Context) => Response | Promise<Response>;
+  /** Nothing is returned after ctx.upgrade. */
+  type Handler<Env = unknown> = (request: Request, env: Env, ctx: Context) => Response | undefined | Promise<Response | undefined>;
 
   /** A handler for every method, one for each, or an answer that never changes. */
   type Route<Env = unknown> = Handler<Env> | { [method: string]: Handler<Env> } | Response;
@@ -34,6 +76,7 @@ declare namespace fortuna {
     /** Answers what no route matches. */
     fetch?: Handler<Env>;
     routes?: { [pattern: string]: Route<Env> };
+    websocket?: SocketHandlers<Env>;
   }
 
   interface CookieInit {

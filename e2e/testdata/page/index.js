@@ -37,6 +37,19 @@ await check('a fetch that is given up', async () => {
   setTimeout(() => c.abort(), 100);
   return got;
 }, 'AbortError');
+
+await check('a WebSocket: text, bytes and how it ends', () => new Promise((resolve, reject) => {
+  const got = [];
+  const ws = new WebSocket(location.origin.replace('http', 'ws') + '/socket', 'chat');
+  ws.binaryType = 'arraybuffer';
+  ws.onopen = () => { ws.send('Zoë'); ws.send(new Uint8Array([1, 2, 3])); ws.send('x'.repeat(200_000)) };
+  ws.onmessage = (e) => {
+    got.push(typeof e.data === 'string' ? (e.data.length > 99 ? e.data.length : e.data) : [...new Uint8Array(e.data)].join(''));
+    if (got.length === 4) ws.send('end');
+  };
+  ws.onclose = (e) => resolve([...got, ws.protocol, e.code, e.reason, e.wasClean].join());
+  setTimeout(() => reject(new Error('only ' + got)), 20_000);
+}), 'welcome,Zoë,123,200000,chat,4001,that is all,true');
 if (location.protocol === 'https:') { // browsers stream uploads by HTTP/2 only
   await check('HTTP/2', async () => performance.getEntriesByType('navigation')[0].nextHopProtocol, 'h2');
   await check('an upload that is made as it is sent', async () => {
@@ -57,7 +70,11 @@ const send = (chunks) => new Response(new ReadableStream({
   pull(c) { const next = chunks.shift(); if (next) c.enqueue(bytes(next)); else c.close(); },
 }), { headers: { "content-type": "text/event-stream" } });
 
-export default { routes: {
+export default { websocket: {
+  open(ws) { ws.send("welcome"); },
+  message(ws, m) { if (m === "end") ws.close(4001, "that is all"); else ws.send(m); },
+}, routes: {
+  "/socket": (request, env, ctx) => ctx.upgrade(request, { headers: { "Sec-WebSocket-Protocol": "chat" } }) ? undefined : new Response(null, { status: 426 }),
   "/": () => new Response(page, { headers: { "content-type": "text/html" } }),
   "/form": { async POST(request) {
     const form = await request.formData(), file = form.get("file");

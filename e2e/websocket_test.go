@@ -1,0 +1,88 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+)
+
+// socketClient is a WebSocket client that is not ours.
+type socketClient struct {
+	t *testing.T
+	net.Conn
+	r io.Reader
+}
+
+func dialSocket(t *testing.T, url string, protocols ...string) *socketClient {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	d := ws.Dialer{Protocols: protocols}
+	nc, early, agreed, err := d.Dial(ctx, url)
+	if err != nil {
+		t.Fatalf("%s: %v", url, err)
+	}
+	t.Cleanup(func() { _ = nc.Close() }) // the test may have closed it
+	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if len(protocols) > 0 && agreed.Protocol != protocols[0] {
+		t.Errorf("agreed on %q", agreed.Protocol)
+	}
+	c := &socketClient{t: t, Conn: nc, r: nc}
+	if early != nil {
+		c.r = io.MultiReader(bufio.NewReaderSize(io.LimitReader(early, int64(early.Buffered())), 16), nc)
+	}
+	return c
+}
+
+func (c *socketClient) say(op ws.OpCode, text string) {
+	c.t.Helper()
+	if err := wsutil.WriteClientMessage(c.Conn, op, []byte(text)); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *socketClient) hear(op ws.OpCode, want string) {
+	c.t.Helper()
+	f, err := ws.ReadFrame(c.r)
+	if err != nil || f.Header.OpCode != op || !bytes.Equal(f.Payload, []byte(want)) {
+		c.t.Fatalf("heard %v %q, %v, want %q", f.Header.OpCode, f.Payload, err, want)
+	}
+}
+
+// TestWebSocket talks to handlers of both kinds over real connections, one of them Hono's.
+func TestWebSocket(t *testing.T) {
+	address := "ws://" + serveApp(t, filepath.Join(installApps(t), "socket.ts"))
+
+	hono := dialSocket(t, address+"/hono?name=ada")
+	hono.say(ws.OpText, "hello")
+	hono.hear(ws.OpText, "ada said hello")
+	hono.say(ws.OpPing, "p")
+	hono.hear(ws.OpPong, "p")
+	hono.say(ws.OpClose, string(ws.NewCloseFrameBody(1000, "bye")))
+	hono.hear(ws.OpClose, string(ws.NewCloseFrameBody(1000, "")))
+
+	ada := dialSocket(t, address+"/room?name=ada", "chat")
+	bob := dialSocket(t, address+"/room?name=bob", "chat")
+	ada.hear(ws.OpText, "bob came")
+	bob.say(ws.OpText, "hi")
+	ada.hear(ws.OpText, "bob: hi")
+	ada.say(ws.OpBinary, "\x00\xff")
+	bob.hear(ws.OpBinary, "\x00\xff")
+
+	if got := ask(t, address[len("ws://"):], appRequest{Method: "GET", Path: "/room"}); got.Status != 426 {
+		t.Errorf("no upgrade: %d %s", got.Status, got.Body)
+	}
+	if got := ask(t, address[len("ws://"):], appRequest{Method: "GET", Path: "/hono"}); got.Status == 101 {
+		t.Errorf("no upgrade: %d %s", got.Status, got.Body)
+	}
+}
