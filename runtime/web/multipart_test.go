@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"mime/multipart"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -103,7 +104,11 @@ func TestEncodeMultipart(t *testing.T) {
 
 // FuzzMultipart: no input panics; what is parsed, encoded and parsed again stays the same; and what mime/multipart
 // writes is read as it was meant.
+// ending is a quote that looks like the end of a name when it is escaped by a backslash.
+var ending = regexp.MustCompile(`"[ \t]*(;|$)`)
+
 func FuzzMultipart(f *testing.F) {
+	f.Add("\";", []byte("0"))
 	f.Add("b", crlf("--b\n"+disposition+"\"a\"\n\n1\n--b\n"+disposition+"\"f\"; filename=\"x\\\"y\"\nContent-Type: a/b\n\n\n--b--\n"))
 	f.Add("b", crlf("--b--"))
 	f.Add("", []byte("--"))
@@ -126,6 +131,9 @@ func FuzzMultipart(f *testing.F) {
 		field, content := crlfLines.Replace(decodeUTF8([]byte(boundary))), body
 		if strings.ContainsAny(field, "\\%") || strings.ContainsFunc(field, func(c rune) bool { return unicode.IsControl(c) && c != '\r' && c != '\n' }) {
 			return // mime/multipart escapes a backslash, which browsers do not, and refuses to read control characters it wrote
+		}
+		if ending.MatchString(field) {
+			return // of \"; nobody can tell whether a browser's backslash ends there or old curl's quote does not
 		}
 		part, err := w.CreateFormFile(field, field)
 		if err != nil {
