@@ -31,6 +31,7 @@ var layers = []struct {
 	{"edge/forwarded", []string{"edge/exchange"}, "who sent a request is read from its text: connections are not its business"},
 	{"edge/http1", []string{"edge/exchange"}, "the codec knows neither sockets nor JavaScript"},
 	{"edge/tls", []string{"edge/exchange"}, "records are bytes: whose socket they came from and what is in them is not its business"},
+	{"edge/compress", nil, "bodies are bytes: whose answer they are is not its business"},
 	{"edge/h2", []string{"edge/exchange", "edge/http1"}, "streams are requests by the rules of http1; who answers them is edge's business"},
 	{"edge/ws", []string{"edge/exchange"}, "messages are made of bytes: whose socket they came from and what they mean is not its business"},
 	{"edge/acme", []string{"edge/exchange"}, "an authority's questions are exchanges and handshakes of somebody else's connections"},
@@ -66,6 +67,8 @@ var outsiders = []struct {
 	{"golang.org/x/term", "cli", "only cli knows whether a person is there"},
 	{"flag", "cli", "flags become options before anything else sees them"},
 	{"net/http", "runtime edge/h2 cli/admin", "requests are served by edge; net/http is for outbound fetch, for frames and flow control of HTTP/2, and for the admin listener, which is no part of what is served"},
+	{"github.com/andybalholm/brotli", "edge/compress", "bodies are encoded in one place"},
+	{"github.com/klauspost/compress", "edge/compress", "bodies are encoded in one place"},
 	{"github.com/prometheus", "cli/admin", "edge and runtime count in plain structs; what reads them can be replaced"},
 }
 
