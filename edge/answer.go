@@ -16,6 +16,8 @@ import (
 // copyBytesMax is the size of a piece of a body up to which copying behind the head is cheaper than a second vector entry.
 const copyBytesMax = 16 << 10
 
+var errLength = errors.New("exchange: the answer is longer than it announced")
+
 var errEnded = errors.New("exchange: the answer is already complete")
 
 // home is the loop an exchange lives on, as its answer sees it.
@@ -52,6 +54,8 @@ type answer struct {
 	drained  func()    // to run when the peer has taken what was written
 	start    time.Time // only with Config.Access
 	sent     int64     // body bytes framed
+	length   int64     // of the body, if counted
+	given    int64     // bytes of it
 	status   int
 
 	close   bool // the connection ends with this answer
@@ -60,6 +64,7 @@ type answer struct {
 	dirty   bool // in home's list of touched answers
 	framed  bool // the head was sent
 	chunked bool
+	counted bool // Length was called
 	ended   bool
 	broken  bool // it failed after its head was sent
 	gone    bool
@@ -143,14 +148,25 @@ func (x *answer) Head(status int, header []exchange.Field) {
 	}
 }
 
+func (x *answer) Length(n int64) {
+	if !x.framed && !x.ended && n >= 0 {
+		x.length, x.counted = n, true
+	}
+}
+
 func (x *answer) Write(p []byte) error {
-	switch {
-	case x.gone:
+	if x.gone {
 		return exchange.ErrGone
+	}
+	x.given += int64(len(p))
+	switch {
 	case x.ended:
 		return errEnded
 	case len(p) == 0:
 		return nil
+	case x.counted && x.given > x.length:
+		x.Abort()
+		return errLength
 	case x.body == nil:
 		x.body = p
 	default:
@@ -166,6 +182,10 @@ func (x *answer) End() {
 	}
 	x.ended = true
 	x.forget()
+	if x.counted && x.given != x.length && http1.BodyAllowed(x.req.Method, x.status) {
+		x.s.log.Error("answer with another length than it announced", "loop", x.home.Index(), "announced", x.length, "written", x.given)
+		x.refuse(refuseHandler)
+	}
 	if x.status < 200 || x.status > 999 {
 		x.s.log.Error("answer without a final status", "loop", x.home.Index(), "status", x.status)
 		x.refuse(refuseHandler)
@@ -284,7 +304,10 @@ func (x *answer) frame(dst, date []byte) (out []byte, body [][]byte) {
 			Status: x.status, Header: x.header, Minor: x.req.Minor, Method: x.req.Method,
 			ContentLength: int64(n), Date: date,
 		}
-		if !x.ended {
+		switch {
+		case x.counted:
+			head.ContentLength = x.length
+		case !x.ended:
 			head.ContentLength = -1
 			x.chunked = x.req.Minor > 0 && !bare
 			x.close = x.close || x.req.Minor == 0

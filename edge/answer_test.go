@@ -345,3 +345,49 @@ func TestAnswer_abort(t *testing.T) {
 		})
 	})
 }
+
+// A body whose length is announced is sent as it comes, with that length; one of another length is not complete.
+func TestAnswer_length(t *testing.T) {
+	handler := exchange.HandlerFunc(func(x exchange.Exchange) {
+		x.Head(200, text)
+		x.Length(8)
+		_ = x.Write([]byte("half")) // fails only when the client is gone
+		if x.Request().Method == "HEAD" {
+			x.End()
+			return
+		}
+		x.Drained(func() {
+			switch x.Request().Path {
+			case "/":
+				_ = x.Write([]byte("half"))
+			case "/long":
+				if x.Write([]byte("much more")) == nil {
+					t.Error("more is written than announced")
+				}
+			}
+			x.End()
+		})
+	})
+	drivers(t, handler, Limits{}, func(t *testing.T, c *client) {
+		c.send(get)
+		if r, body := c.answer("GET"); body != "halfhalf" || r.ContentLength != 8 || len(r.TransferEncoding) > 0 {
+			t.Errorf("got %q, length %d, %v", body, r.ContentLength, r.TransferEncoding)
+		}
+		c.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+		if r, body := c.answer("HEAD"); body != "" || r.ContentLength != 8 {
+			t.Errorf("HEAD: got %q, length %d", body, r.ContentLength)
+		}
+	})
+	for _, path := range []string{"/short", "/long"} {
+		drivers(t, handler, Limits{}, func(t *testing.T, c *client) {
+			c.send("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
+			r, err := http.ReadResponse(c.Reader, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body, err := io.ReadAll(r.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("%s: got %q, %v", path, body, err)
+			}
+		})
+	}
+}

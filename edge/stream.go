@@ -182,8 +182,11 @@ func (t *stream) send(x *answer) error {
 	if !x.framed {
 		x.framed = true
 		length := int64(-1)
-		if x.ended {
+		switch {
+		case x.refusal != nil || x.ended && !x.counted:
 			length = n
+		case x.counted:
+			length = x.length
 		}
 		if hsts := t.s.hsts; hsts != "" {
 			header = append(slices.Clip(header), exchange.Field{Name: hstsField, Value: hsts})

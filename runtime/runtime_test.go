@@ -65,6 +65,7 @@ func (x *testExchange) Head(status int, h []exchange.Field) { x.status, x.header
 func (x *testExchange) Write(p []byte) error                { x.body = append(x.body, p...); return nil }
 func (x *testExchange) Receive(job func([]byte, error))     { x.wanted <- job }
 func (x *testExchange) Drained(job func())                  { x.drained++; x.loop.Post(job) }
+func (x *testExchange) Length(int64)                        {}
 func (x *testExchange) End()                                { close(x.ended) }
 func (x *testExchange) Upgrade(header []exchange.Field, h exchange.SocketHandler) (exchange.Socket, error) {
 	x.status, x.header = 101, header

@@ -30,8 +30,9 @@ func (x *benchExchange) Receive(func([]byte, error))         {}
 func (x *benchExchange) Upgrade([]exchange.Field, exchange.SocketHandler) (exchange.Socket, error) {
 	return nil, exchange.ErrGone
 }
-func (x *benchExchange) Abort() { x.End() }
-func (x *benchExchange) End()   {}
+func (x *benchExchange) Length(int64) {}
+func (x *benchExchange) Abort()       { x.End() }
+func (x *benchExchange) End()         {}
 
 // benchServe measures an inline trip through the runtime: match, Request object, handler, answer.
 func benchServe(b *testing.B, source, method, path, body string) {

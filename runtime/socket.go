@@ -269,6 +269,7 @@ func (e *socketEvent) Request() *exchange.Request  { return e.socket.request }
 func (e *socketEvent) Loop() exchange.Loop         { return e.socket.home }
 func (e *socketEvent) Done() <-chan struct{}       { return nil } // an event outlives its socket
 func (e *socketEvent) Head(int, []exchange.Field)  {}
+func (e *socketEvent) Length(int64)                {}
 func (e *socketEvent) Write([]byte) error          { return nil }
 func (e *socketEvent) Drained(func())              {}
 func (e *socketEvent) Receive(func([]byte, error)) {}

@@ -42,6 +42,10 @@ type Exchange interface {
 	// Transfer-Encoding and Connection, and drops those that the handler gives.
 	Head(status int, header []Field)
 
+	// Length says how long the body will be that is written piece by piece, before the first of them: then the answer has a
+	// Content-Length. An answer to HEAD has it too. When End comes after another number of bytes, the connection ends.
+	Length(n int64)
+
 	// Write appends p to the body. The connection keeps p until it is sent: the caller must not change it.
 	Write(p []byte) error
 
