@@ -53,6 +53,7 @@ type config struct {
 	Define            map[string]string // names replaced by JavaScript expressions
 	Minify            bool
 	TLS               tlsTable
+	Assets            assetsTable
 }
 
 // configKeys are what fortuna.toml may hold; "*" is any one key.
@@ -146,6 +147,19 @@ var configKeys = map[string]func(c *config, v value) error{
 	},
 	"tls.hsts":           func(c *config, v value) (err error) { c.TLS.HSTS, err = v.integer(0, hstsMax); return },
 	"tls.handshakes_max": func(c *config, v value) (err error) { c.TLS.HandshakesMax, err = v.integer(1, 1<<20); return },
+	"assets.dir":         func(c *config, v value) (err error) { c.Assets.Dir, err = v.text(); c.Assets.at = v; return },
+	"assets.spa":         func(c *config, v value) (err error) { c.Assets.SPA, err = v.truth(); return },
+	"assets.not_found": func(c *config, v value) (err error) {
+		c.Assets.NotFound, err = v.text()
+		c.Assets.notFoundAt = v
+		return
+	},
+	"assets.run_worker_first":  func(c *config, v value) (err error) { c.Assets.AppFirst, err = v.texts(); return },
+	"assets.redirects":         func(c *config, v value) (err error) { c.Assets.Redirects, err = v.texts(); return },
+	"assets.headers.*":         func(c *config, v value) error { return c.Assets.header(v) },
+	"assets.files_max":         func(c *config, v value) (err error) { c.Assets.FilesMax, err = v.integer(1, 1<<20); return },
+	"assets.memory_bytes":      func(c *config, v value) error { return c.Assets.bytes(&c.Assets.MemoryBytes, v) },
+	"assets.memory_file_bytes": func(c *config, v value) error { return c.Assets.bytes(&c.Assets.MemoryOfFile, v) },
 	"limits.*": func(c *config, v value) error {
 		c.Limits = append(c.Limits, v)
 		return nil

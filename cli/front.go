@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/fortunadws/fortuna/edge/assets"
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/runtime"
 )
@@ -15,6 +16,7 @@ import (
 // while it serves.
 type front struct {
 	mu      sync.RWMutex     // held while code begins an exchange, so that code is not retired in between
+	files   *assets.Assets   // before code; nil without
 	code    *runtime.Runtime // nil until a version has been deployed
 	why     *fault           // why the newest version is not the one that runs; nil when it is
 	version atomic.Uint64    // grows whenever code or why change
@@ -29,6 +31,9 @@ func (f *front) Serve(x exchange.Exchange) {
 	}
 	f.mu.RLock()
 	defer f.mu.RUnlock()
+	if f.files != nil && f.files.Serve(x) {
+		return
+	}
 	why := f.why
 	if f.code != nil && (why == nil || !opensPage(x.Request())) {
 		f.code.Serve(x)
@@ -55,6 +60,17 @@ func (f *front) run(code *runtime.Runtime) (before *runtime.Runtime) {
 	before, f.code, f.why = f.code, code, nil
 	f.version.Add(1)
 	return before
+}
+
+// serveFiles makes files answer from now on, or none.
+func (f *front) serveFiles(files *assets.Assets) {
+	f.mu.Lock()
+	before := f.files
+	f.files = files
+	f.mu.Unlock()
+	if before != nil {
+		go before.Close()
+	}
 }
 
 // fail keeps what answers and notes why nothing newer does. It reports whether that is news.

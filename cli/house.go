@@ -12,6 +12,7 @@ import (
 
 	"github.com/fortunadws/fortuna/cli/admin"
 	"github.com/fortunadws/fortuna/edge"
+	"github.com/fortunadws/fortuna/edge/assets"
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/runtime"
 	"github.com/fortunadws/fortuna/runtime/bundle"
@@ -32,6 +33,7 @@ type house struct {
 
 	mu     sync.RWMutex     // held while code begins an exchange, so that code is not retired in between
 	code   *runtime.Runtime // nil until open
+	files  *assets.Assets   // before code; nil without
 	config *config          // of code
 }
 
@@ -94,7 +96,9 @@ func (h *house) Serve(x exchange.Exchange) {
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	h.code.Serve(x)
+	if h.files == nil || !h.files.Serve(x) {
+		h.code.Serve(x)
+	}
 }
 
 // load builds the app of p and makes it the one that answers; the former one finishes what it has begun. With an
@@ -114,6 +118,10 @@ func (h *house) load(p *project) (hash string, err error) {
 	if err != nil {
 		return "", errors.Join(h.journal.fault(loadFault(b, err)), code.Close(context.Background()))
 	}
+	files, err := p.openAssets(h.journal.log)
+	if err != nil {
+		return "", errors.Join(err, code.Close(context.Background()))
+	}
 	for _, m := range b.Warnings {
 		h.journal.warn(m.String())
 	}
@@ -121,9 +129,12 @@ func (h *house) load(p *project) (hash string, err error) {
 		h.journal.warn(warning)
 	}
 	h.mu.Lock()
-	former := h.code
-	h.code, h.config = code, p.config
+	former, formerFiles := h.code, h.files
+	h.code, h.files, h.config = code, files, p.config
 	h.mu.Unlock()
+	if formerFiles != nil {
+		go formerFiles.Close()
+	}
 	if former != nil {
 		h.tally.former(former.Stats())
 		retire(former)

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +31,7 @@ type watcher struct {
 	events *fsnotify.Watcher
 	mu     sync.Mutex
 	files  map[string]bool // those that matter; nil means every file in the directories
+	tree   string          // every file below it matters too; "": none
 }
 
 // newWatcher begins to watch nothing. Close it.
@@ -45,18 +48,19 @@ func newWatcher() (*watcher, error) {
 // Close ends the watching.
 func (w *watcher) Close() error { return w.events.Close() }
 
-// only tells of changes to these files and no others.
-func (w *watcher) only(files []string) error {
+// only tells of changes to these files, to any below tree unless that is "", and to no others.
+func (w *watcher) only(files []string, tree string) error {
 	matter := make(map[string]bool, len(files))
 	dirs := map[string]bool{}
 	for _, f := range files {
 		matter[f] = true
 		dirs[filepath.Dir(f)] = true
 	}
+	err := below(tree, dirs)
 	w.mu.Lock()
-	w.files = matter
+	w.files, w.tree = matter, tree
 	w.mu.Unlock()
-	return w.watch(dirs)
+	return errors.Join(err, w.watch(dirs))
 }
 
 // everything tells of changes to these files and to any file of the project at root: what is missing may appear
@@ -85,6 +89,23 @@ func (w *watcher) everything(root string, files []string) error {
 	w.files = nil
 	w.mu.Unlock()
 	return errors.Join(err, w.watch(dirs))
+}
+
+// below adds a directory and those in it.
+func below(tree string, dirs map[string]bool) error {
+	if tree == "" {
+		return nil
+	}
+	return filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil || !d.IsDir():
+			return nil // what cannot be read is not watched
+		case len(dirs) >= watchedDirectoriesMax:
+			return fmt.Errorf("%s has more than %d directories", tree, watchedDirectoriesMax)
+		}
+		dirs[path] = true
+		return nil
+	})
 }
 
 // watch makes the watched directories these.
@@ -148,5 +169,5 @@ func (w *watcher) run() {
 func (w *watcher) matters(file string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.files == nil || w.files[file]
+	return w.files == nil || w.files[file] || w.tree != "" && strings.HasPrefix(file, w.tree+string(filepath.Separator))
 }

@@ -53,7 +53,7 @@ func TestWatcher_only(t *testing.T) {
 	file, other := filepath.Join(dir, "a.js"), filepath.Join(dir, "b.js")
 	write(t, file, "1")
 	w := watching(t)
-	if err := w.only([]string{file}); err != nil {
+	if err := w.only([]string{file}, ""); err != nil {
 		t.Fatal(err)
 	}
 	write(t, file, "2")
@@ -100,7 +100,7 @@ func TestWatcher_everything(t *testing.T) {
 	told(t, w, created)
 	write(t, lock, "1")
 	told(t, w, lock)
-	if err := w.only([]string{filepath.Join(root, "a.js")}); err != nil {
+	if err := w.only([]string{filepath.Join(root, "a.js")}, ""); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.events.WatchList(); !slices.Equal(got, []string{root}) {

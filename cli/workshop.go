@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -64,6 +65,12 @@ func (w *workshop) configure() error {
 	if err != nil {
 		return errors.Join(refused("", "%v", err), code.Close(context.Background()))
 	}
+	files, err := p.openAssets(slog.New(slog.DiscardHandler))
+	if err != nil {
+		builder.Close()
+		return errors.Join(err, code.Close(context.Background()))
+	}
+	w.front.serveFiles(files)
 	if w.builder != nil {
 		w.builder.Close()
 	}
@@ -72,6 +79,35 @@ func (w *workshop) configure() error {
 	}
 	w.project, w.vars, w.builder, w.code, w.running = p, vars, builder, code, ""
 	return nil
+}
+
+// openAssets reads the directory whose files are served, as it is now.
+func (w *workshop) openAssets() error {
+	files, err := w.project.openAssets(slog.New(slog.DiscardHandler))
+	if err == nil {
+		w.front.serveFiles(files)
+	}
+	return err
+}
+
+// changeAssets reads the directory of assets again when a file in it has changed. It reports whether nothing else has.
+func (w *workshop) changeAssets(files []string) bool {
+	dir := w.project.assetsDir() + string(filepath.Separator)
+	inside := func(f string) bool { return len(dir) > 1 && strings.HasPrefix(f, dir) }
+	if !slices.ContainsFunc(files, inside) {
+		return false
+	}
+	begun := time.Now()
+	if err := w.openAssets(); err != nil {
+		w.process.term.warn(err.Error() + "; what was there is still served")
+	} else {
+		w.process.term.note("%s in %s", w.process.term.err.paint(green, "Assets read"), milliseconds(time.Since(begun)))
+	}
+	if _, broken := w.front.now(); broken != nil || slices.ContainsFunc(files, func(f string) bool { return !inside(f) }) {
+		return false
+	}
+	w.watch(false) // there may be new directories
+	return true
 }
 
 func (w *workshop) newRuntime(p *project) (*runtime.Runtime, error) {
@@ -105,6 +141,9 @@ func (w *workshop) change(files []string) {
 		if d, err := w.newDoor(); err == nil && d != w.door {
 			w.process.term.note("Start fortuna dev again to listen as %s says now.", configFile)
 		}
+	}
+	if w.changeAssets(files) {
+		return
 	}
 	before := w.front.version.Load()
 	w.build()
@@ -192,7 +231,7 @@ func (w *workshop) watch(broken bool) {
 	if broken {
 		err = w.watcher.everything(w.project.root, files)
 	} else {
-		err = w.watcher.only(files)
+		err = w.watcher.only(files, w.project.assetsDir())
 	}
 	if err != nil {
 		w.process.term.warn("some changes will not be seen: " + err.Error())

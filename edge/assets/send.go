@@ -1,0 +1,164 @@
+package assets
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/fortunadws/fortuna/edge/exchange"
+)
+
+// pieceBytes is how much of a file on the disk is read at a time.
+const pieceBytes = 256 << 10
+
+var errLeft = errors.New("assets: the client has left")
+
+// serveConditional answers requests with conditions and ranges: their rules, and their precedence (RFC 9110, section
+// 13.2.2), are those of net/http.
+func (f *file) serveConditional(x exchange.Exchange) {
+	q := x.Request()
+	v := f.formFor(q)
+	w := &writer{x: x, loop: x.Loop(), header: http.Header{}, gone: x.Done()}
+	tag, modified := v.tag, f.modified
+	r := &http.Request{Method: q.Method, Header: http.Header{}}
+	for i := range q.Header {
+		r.Header.Add(q.Header[i].Name, q.Header[i].Value)
+	}
+	f.a.work.Go(func() {
+		var content io.ReadSeeker = bytes.NewReader(v.body)
+		if f.body == nil {
+			opened, err := f.a.root.Open(f.name)
+			if err != nil {
+				w.fail()
+				return
+			}
+			defer opened.Close()
+			info, err := opened.Stat()
+			if err != nil {
+				w.fail()
+				return
+			}
+			content, modified, tag = opened, info.ModTime(), `"`+tagOf(info.Size(), info.ModTime())+`"`
+		}
+		for _, h := range v.header {
+			w.header.Add(h.Name, h.Value)
+		}
+		w.header.Set("ETag", tag)
+		http.ServeContent(w, r, f.name, modified, content)
+		w.end()
+	})
+}
+
+// stream answers with a file that is read from the disk.
+func (f *file) stream(x exchange.Exchange, status int) {
+	head := x.Request().Method == "HEAD"
+	w := &writer{x: x, loop: x.Loop(), header: http.Header{}, gone: x.Done()}
+	f.a.work.Go(func() {
+		opened, err := f.a.root.Open(f.name)
+		if err != nil {
+			w.fail()
+			return
+		}
+		defer opened.Close()
+		info, err := opened.Stat()
+		if err != nil {
+			w.fail()
+			return
+		}
+		for _, h := range f.header {
+			w.header.Add(h.Name, h.Value)
+		}
+		w.header.Set("ETag", `"`+tagOf(info.Size(), info.ModTime())+`"`)
+		w.header.Set("Last-Modified", httpTime(info.ModTime()))
+		w.header.Set("Accept-Ranges", "bytes")
+		w.header.Set("Content-Length", strconv.FormatInt(info.Size(), 10))
+		w.WriteHeader(status)
+		if !head {
+			// Shorter than announced it is broken off.
+			_, _ = io.CopyBuffer(struct{ io.Writer }{w}, io.LimitReader(opened, info.Size()), make([]byte, pieceBytes))
+		}
+		w.end()
+	})
+}
+
+// writer is an exchange for a goroutine that may wait: a net/http.ResponseWriter.
+type writer struct {
+	x      exchange.Exchange // touched on loop only
+	loop   exchange.Loop
+	header http.Header
+	gone   <-chan struct{}
+	begun  bool
+}
+
+func (w *writer) Header() http.Header { return w.header }
+
+func (w *writer) WriteHeader(status int) {
+	if w.begun {
+		return
+	}
+	w.begun = true
+	length, err := strconv.ParseInt(w.header.Get("Content-Length"), 10, 64)
+	var fields []exchange.Field
+	for name, values := range w.header {
+		if name == "Content-Length" {
+			continue
+		}
+		for _, v := range values {
+			fields = append(fields, exchange.Field{Name: name, Value: v})
+		}
+	}
+	w.loop.Post(func() {
+		w.x.Head(status, fields)
+		if err == nil && status != http.StatusNotModified {
+			w.x.Length(length)
+		}
+	})
+}
+
+// Write waits until the peer has taken all but a little.
+func (w *writer) Write(p []byte) (int, error) {
+	if !w.begun {
+		w.WriteHeader(http.StatusOK)
+	}
+	drained, piece := make(chan error, 1), bytes.Clone(p)
+	posted := w.loop.Post(func() {
+		if err := w.x.Write(piece); err != nil {
+			drained <- err
+			return
+		}
+		w.x.Drained(func() { drained <- nil })
+	})
+	if !posted {
+		return 0, errLeft
+	}
+	select {
+	case err := <-drained:
+		return len(p), err
+	case <-w.gone:
+		return 0, errLeft
+	case <-time.After(writeMax): // the connection has ended with its loop
+		return 0, errLeft
+	}
+}
+
+// writeMax is far above what the edge lets a peer take for a piece.
+const writeMax = time.Hour
+
+func (w *writer) end() {
+	if !w.begun {
+		w.WriteHeader(http.StatusOK)
+	}
+	w.loop.Post(w.x.End)
+}
+
+// fail answers for a file that is there no more.
+func (w *writer) fail() {
+	w.loop.Post(func() {
+		w.x.Head(http.StatusNotFound, []exchange.Field{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}, {Name: "Cache-Control", Value: "no-store"}})
+		_ = w.x.Write([]byte("the file is gone\n")) // the peer has left: End says the rest
+		w.x.End()
+	})
+}
