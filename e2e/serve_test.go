@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -194,4 +197,87 @@ func TestServe_reload(t *testing.T) {
 	if answered.Load() == 0 {
 		t.Error("nothing was answered meanwhile")
 	}
+}
+
+// TestServe_assetsChange changes files again and again while they are asked for: every answer is a whole file of one moment.
+func TestServe_assetsChange(t *testing.T) {
+	dir := t.TempDir()
+	writeSite := func(version string) {
+		t.Helper()
+		for name, n := range map[string]int{"small.txt": 4 << 10, "large.txt": 300 << 10} {
+			file := filepath.Join(dir, "public", name)
+			if err := os.WriteFile(file+".new", bytes.Repeat([]byte(version), n), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(file+".new", file); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "public"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeSite("0")
+	logged := make(chan string)
+	go func() {
+		for range logged { // until it ends
+		}
+	}()
+	cmd, url := startServe(t, fmt.Sprintf("[log]\naccess = false\n[assets]\ndir = %q\nmemory_file_bytes = 100000\n", filepath.Join(dir, "public")),
+		"export default () => new Response('app')", logged)
+	var asked, failed atomic.Int64
+	stop := make(chan struct{})
+	var clients sync.WaitGroup
+	for i := range 4 {
+		clients.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				name, want := "small.txt", 4<<10
+				if i%2 == 1 {
+					name, want = "large.txt", 300<<10
+				}
+				asked.Add(1)
+				r, err := http.Get(url + "/" + name)
+				if err != nil {
+					failed.Add(1)
+					t.Error(err)
+					continue
+				}
+				body, err := io.ReadAll(r.Body)
+				r.Body.Close()
+				if err != nil || r.StatusCode != 200 || len(body) != want || strings.Trim(string(body), string(body[:1])) != "" {
+					failed.Add(1)
+					t.Errorf("%s: %d, %d bytes, %v", name, r.StatusCode, len(body), err)
+				}
+			}
+		})
+	}
+	for version := 'a'; version <= 'z'; version++ {
+		writeSite(string(version))
+		before := asked.Load()
+		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+			r, err := http.Get(url + "/small.txt")
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(r.Body)
+			r.Body.Close()
+			if err == nil && len(body) > 0 && rune(body[0]) == version && asked.Load() > before+100 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("version %c is never served: %.10q, %v", version, body, err)
+			}
+		}
+	}
+	close(stop)
+	clients.Wait()
+	t.Logf("%d requests, %d failed", asked.Load(), failed.Load())
 }

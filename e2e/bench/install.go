@@ -37,7 +37,7 @@ var npmPrograms = map[string]string{
 }
 
 // debianPackages hold the programs that npm does not have.
-var debianPackages = map[string]string{"nginx": "nginx", "njs": "libnginx-mod-http-js", "node": "nodejs", "wrk": "wrk"}
+var debianPackages = map[string]string{"nginx": "nginx", "caddy": "caddy", "njs": "libnginx-mod-http-js", "node": "nodejs", "wrk": "wrk"}
 
 // toolbox is where the programs are.
 type toolbox struct {

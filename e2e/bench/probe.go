@@ -28,7 +28,8 @@ var probes = []probe{
 	{"sse", "1,000 clients of server-sent events, one event a second for a minute; server on every core", sse, nil},
 	{"pipe", "1 GiB sent to a handler that answers with the body it gets; server on every core", pipe, nil},
 	{"secured", "hello over TLS, beside nginx", secured, []string{"nginx"}},
-	{"held", "connections that have had an answer and are idle; nginx and node beside", held, []string{"nginx", "node"}},
+	{"held", "connections that have had an answer and are idle; nginx, node and bun beside", held, []string{"nginx", "node", "bun"}},
+	{"files", "a file of 4 kB and one of 1 MB, beside nginx and caddy", files, []string{"nginx", "caddy"}},
 	{"attack", "5,000 attackers with slow heads, slow bodies and slow reads must not keep 500 good requests a second from their answers", attack, nil},
 	{"overload", "ten times as many requests as can be computed; server on every core, and the load beside it", overload, nil},
 	{"idle", "what waiting costs", idle, nil},
@@ -94,7 +95,12 @@ func number(v float64) string {
 }
 
 // peerOf is the peer of that name.
-func peerOf(name string) peer { return peers[slices.Index(peerNames(), name)] }
+func peerOf(name string) peer {
+	if name == caddyPeer.name {
+		return caddyPeer
+	}
+	return peers[slices.Index(peerNames(), name)]
+}
 
 // fortunaPeer is fortuna as a peer.
 func fortunaPeer() peer { return peerOf("fortuna") }
