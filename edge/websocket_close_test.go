@@ -97,3 +97,38 @@ func TestWebsocket_terminateAtOnce(t *testing.T) {
 	})
 }
 
+// A socket whose connection ends before the answer 101 is on its way is closed like any other.
+func TestWebsocket_lostBeforeItOpens(t *testing.T) {
+	e := newEars(func(*ears) {})
+	served, asked, asking, lost := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+	s := start(t, Config{Limits: Limits{AheadBytesMax: 1}, Handler: exchange.HandlerFunc(func(x exchange.Exchange) {
+		close(served)
+		go func() {
+			<-asked
+			x.Loop().Post(func() {
+				close(asking)
+				<-lost
+				e.Serve(x)
+			})
+		}()
+	})})
+	c := dial(t, s)
+	c.send(upgradeRequest)
+	<-served
+	c.send(masked(textFrame, "read ahead"))
+	eventually(t, "the connection is carried", func() bool { return s.Stats().Carried == 1 })
+	close(asked)
+	<-asking
+	s.mu.Lock()
+	for k := range s.carrying {
+		k.cut()
+	}
+	s.mu.Unlock()
+	eventually(t, "the connection has ended", func() bool { return s.Stats().Carried == 0 })
+	close(lost)
+	e.hears(t, "closed 1006 false")
+	if n := s.Stats().Sockets; n != 0 {
+		t.Errorf("%d sockets are open", n)
+	}
+}
+
