@@ -3,6 +3,7 @@
 package edge
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -69,7 +70,7 @@ func (x *answer) Upgrade(header []exchange.Field, h exchange.SocketHandler) (exc
 		return nil, err
 	}
 	x.socket = &websocket{s: x.s, home: x.home, h: h, terms: terms}
-	x.status, x.header = 101, header
+	x.status, x.header = 101, slices.DeleteFunc(slices.Clone(header), ws.Decides)
 	x.ended = true
 	x.forget()
 	x.touch()

@@ -4,6 +4,8 @@ package edge
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,3 +134,30 @@ func TestWebsocket_lostBeforeItOpens(t *testing.T) {
 	}
 }
 
+// What the handshake agrees on is the server's to say.
+func TestWebsocket_handshakeFields(t *testing.T) {
+	e := newEars(func(*ears) {})
+	header := []exchange.Field{
+		{Name: "Sec-WebSocket-Extensions", Value: "permessage-deflate"}, {Name: "sec-websocket-accept", Value: "mine"}, {Name: "X-Own", Value: "stays"},
+	}
+	drivers(t, exchange.HandlerFunc(func(x exchange.Exchange) {
+		if _, err := x.Upgrade(header, e); err != nil {
+			t.Error(err)
+		}
+	}), Limits{}, func(t *testing.T, c *client) {
+		c.send(upgradeRequest)
+		var lines []string
+		for line := ""; line != "\r\n"; {
+			var err error
+			if line, err = c.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+			name, _, _ := strings.Cut(strings.ToLower(line), ":")
+			lines = append(lines, name)
+		}
+		slices.Sort(lines)
+		if got := strings.Join(lines, " "); strings.Count(got, "sec-websocket-accept") != 1 || strings.Contains(got, "extensions") || !strings.Contains(got, "x-own") {
+			t.Errorf("got %q", got)
+		}
+	})
+}
