@@ -125,6 +125,9 @@ func (x *answer) abandon() {
 	if x.waiting && !x.gone {
 		x.leave()
 		x.complete()
+		if w := x.socket; w != nil && w.line == nil {
+			w.lost()
+		}
 	}
 }
 

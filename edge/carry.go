@@ -146,13 +146,20 @@ func (k *carrier) flush(x *answer) {
 	}
 	k.free = x.ended
 	k.last = x.ended && x.close && x.socket == nil
-	k.socket = x.socket
+	dead := k.dead
+	if !dead { // else end may have looked for it already
+		k.socket = x.socket
+	}
 	k.ring()
 	k.mu.Unlock()
 	switch {
 	case x.ended:
-		if x.socket != nil {
-			x.socket.open(k)
+		switch w := x.socket; {
+		case w == nil:
+		case dead:
+			w.lost()
+		default:
+			w.open(k)
 		}
 		x.complete()
 	case behind:

@@ -3,6 +3,7 @@
 package edge
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -35,6 +36,7 @@ type websocket struct {
 	dirty   bool // in home's list of touched
 	pinged  bool // since heard
 	closing bool // we have sent our close frame
+	severed bool // Terminate was called
 	over    bool // Closed was called
 }
 
@@ -68,7 +70,7 @@ func (x *answer) Upgrade(header []exchange.Field, h exchange.SocketHandler) (exc
 		return nil, err
 	}
 	x.socket = &websocket{s: x.s, home: x.home, h: h, terms: terms}
-	x.status, x.header = 101, header
+	x.status, x.header = 101, slices.DeleteFunc(slices.Clone(header), ws.Decides)
 	x.ended = true
 	x.forget()
 	x.touch()
@@ -83,6 +85,9 @@ func (w *websocket) open(l line) {
 	if len(w.out) > 0 {
 		w.touch()
 	}
+	if w.severed {
+		l.cut()
+	}
 }
 
 func (s *Server) clock() time.Duration { return time.Since(s.started) }
@@ -92,6 +97,11 @@ func (w *websocket) Protocol() string    { return w.terms.Protocol }
 
 func (w *websocket) Next() {
 	w.want = true
+	w.release()
+}
+
+// release has what was held up decoded, soon.
+func (w *websocket) release() {
 	if (w.ready != nil || len(w.in) > 0) && !w.decodes && !w.resumes && !w.over {
 		w.resumes = true
 		w.home.Post(w.resume)
@@ -101,7 +111,9 @@ func (w *websocket) Next() {
 // resume goes on with what was held up. From a job.
 func (w *websocket) resume() {
 	w.resumes = false
-	if e := w.ready; e != nil && w.want && !w.over {
+	w.heard, w.pinged = w.s.clock(), false // the peer could not help the time it was held up
+	w.begun = w.heard
+	if e := w.ready; e != nil && (w.want || w.closing) && !w.over {
 		w.ready = nil
 		w.event(*e)
 	}
@@ -267,11 +279,12 @@ func (w *websocket) Close(code int, reason string) {
 			w.code = 1005
 		}
 		w.shut(code, reason)
+		w.release() // the peer's answer may be behind what nobody asks for any more
 	}
 }
 
 func (w *websocket) Terminate() {
-	if w.line != nil {
+	if w.severed = true; w.line != nil {
 		w.line.cut()
 	}
 }

@@ -53,6 +53,9 @@ func (s *socket) send(text bool, p []byte) {
 	s.unsent.Store(int64(s.peer.Buffered()))
 	if errors.Is(err, exchange.ErrBehind) {
 		s.behind.Store(true)
+		if s.pair != nil { // whose send returns nothing (WebSockets, section 3.1): a message must not be missing
+			s.peer.Close(1013, "the client is too far behind")
+		}
 	}
 	if s.behind.Load() {
 		s.rest()

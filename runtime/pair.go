@@ -39,6 +39,13 @@ func (inv *invocation) couple(a web.Answer) {
 	inv.answered = true
 	inv.reply.part = part{upgrade: p.socket, header: a.Header, last: true}
 	inv.sendSoon()
+	// Those before were told when it went.
+	switch {
+	case p.vm.retired:
+		p.stop()
+	case p.rt.current.Load() != p.dep:
+		p.replace()
+	}
 }
 
 // Accept is the handler beginning to hear.
@@ -108,6 +115,12 @@ func (p *pair) part(code int, reason string) {
 	p.home.Post(func() { p.with(func(peer exchange.Socket) { peer.Close(code, reason) }) })
 }
 
+// stop tells the client that the VM is not to go on.
+func (p *pair) stop() { p.part(1011, "the app was stopped") }
+
+// replace tells it that there is another deployment.
+func (p *pair) replace() { p.part(1012, "the app has changed") }
+
 // keep counts a pair of the deployment.
 func (d *Deployment) keep(p *pair) {
 	d.mu.Lock()
@@ -129,6 +142,6 @@ func (d *Deployment) partPairs() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for p := range d.pairs {
-		p.part(1012, "the app has changed")
+		p.replace()
 	}
 }

@@ -167,7 +167,7 @@ func (inv *invocation) write(chunk []byte, next func() error) (later bool) {
 // lose ends the sockets of a VM, and its other streams, when one turn has ended abruptly: the engine has dropped the jobs they waited for.
 func (v *vm) lose(culprit *invocation) {
 	for p := range v.pairs {
-		p.part(1011, "the app was stopped")
+		p.stop()
 	}
 	for inv := range v.streams {
 		if inv == culprit {

@@ -139,7 +139,7 @@ func (s *socket) Message(text bool, p []byte) {
 
 // Drained is the peer having taken what was unsent.
 func (s *socket) Drained() {
-	if s.unsent.Store(int64(s.peer.Buffered())); s.behind.CompareAndSwap(true, false) {
+	if s.unsent.Store(int64(s.peer.Buffered())); s.behind.CompareAndSwap(true, false) && s.state.Load() != stateClosed {
 		s.put(&socketEvent{kind: drained})
 	}
 }

@@ -19,6 +19,7 @@ type testSocket struct {
 	in     []string
 	want   bool
 	behind int
+	full   bool // everything is dropped
 	over   bool
 }
 
@@ -32,6 +33,9 @@ func (s *testSocket) Ping(p []byte) error { s.said <- "ping " + string(p); retur
 func (s *testSocket) Send(text bool, p []byte) error {
 	if s.over {
 		return exchange.ErrGone
+	}
+	if s.full {
+		return exchange.ErrBehind
 	}
 	if text {
 		s.said <- string(p)

@@ -56,6 +56,11 @@ func offersDeflate(q *exchange.Request) bool {
 	return false
 }
 
+// Decides reports whether a field of the answer 101 tells what was agreed on: it is not the handler's to write.
+func Decides(f exchange.Field) bool {
+	return exchange.EqualFold(f.Name, "Sec-WebSocket-Accept") || exchange.EqualFold(f.Name, "Sec-WebSocket-Extensions")
+}
+
 // AppendFields appends the lines of the answer 101 that the protocol demands (RFC 6455, section 4.2.2); the handler's own
 // Sec-WebSocket-Protocol is not among them.
 func (t *Terms) AppendFields(dst []byte) []byte {
