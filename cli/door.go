@@ -148,7 +148,7 @@ func (w *workshop) listen() (e *entrance, err error) {
 	}
 	t, table := w.process.term, &w.project.config.TLS
 	c := edge.Config{
-		Loops: w.loops, Handler: w.front, HSTS: table.hsts(), H2C: w.project.config.Server.H2C, Deflate: w.project.config.Server.Deflate,
+		Loops: w.loops, Handler: w.front, HSTS: table.hsts(), H2C: w.project.config.Server.H2C, Deflate: w.project.config.Server.Deflate, Compress: !w.project.config.Uncompressed,
 		Log: slog.New(slog.NewTextHandler(streamWriter{t, t.err}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	if w.options.level <= slices.Index(levels, "info") {

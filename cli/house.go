@@ -189,7 +189,7 @@ func (h *house) listen() (*entrance, error) {
 	if c.Server.Proxies.Protocol && len(c.Server.Proxies.Proxies) == 0 {
 		return nil, refused(`set server.trusted_proxies = ["10.0.0.0/8"]`, "server.proxy_protocol is set, and no proxy is trusted to speak it")
 	}
-	d := edge.Config{Loops: h.loops, Handler: h, HSTS: c.TLS.hsts(), H2C: c.Server.H2C, Deflate: c.Server.Deflate, Proxies: &c.Server.Proxies, Access: h.answered, Log: h.journal.log}
+	d := edge.Config{Loops: h.loops, Handler: h, HSTS: c.TLS.hsts(), H2C: c.Server.H2C, Deflate: c.Server.Deflate, Compress: !c.Uncompressed, Proxies: &c.Server.Proxies, Access: h.answered, Log: h.journal.log}
 	root := filepath.Dir(c.File)
 	if h.door.certifier, err = newCertifier(&c.TLS, root, h.process.getenv, h.journal.log); err != nil {
 		return nil, err

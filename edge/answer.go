@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/fortunadws/fortuna/edge/compress"
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/edge/http1"
 	"github.com/fortunadws/fortuna/edge/tls"
@@ -57,17 +58,21 @@ type answer struct {
 	length   int64     // of the body, if counted
 	given    int64     // bytes of it
 	status   int
+	coding   compress.Coding   // what is left to be encoded, as the header says already
+	encoder  *compress.Encoder // of a stream
 
-	close   bool // the connection ends with this answer
-	waiting bool // Serve returned before End
-	serving bool // Serve is running: the driver flushes by itself when it returns
-	dirty   bool // in home's list of touched answers
-	framed  bool // the head was sent
-	chunked bool
-	counted bool // Length was called
-	ended   bool
-	broken  bool // it failed after its head was sent
-	gone    bool
+	close      bool // the connection ends with this answer
+	waiting    bool // Serve returned before End
+	serving    bool // Serve is running: the driver flushes by itself when it returns
+	dirty      bool // in home's list of touched answers
+	framed     bool // the head was sent
+	chunked    bool
+	counted    bool // Length was called
+	negotiated bool // coding was decided
+	encoding   bool // a goroutine does it
+	ended      bool
+	broken     bool // it failed after its head was sent
+	gone       bool
 }
 
 func newAnswer(s *Server, h home, d driver, remote netip.AddrPort, secure *tls.Session) *answer {
@@ -97,6 +102,7 @@ func (x *answer) wait() {
 
 // complete is the whole answer having been framed.
 func (x *answer) complete() {
+	x.releaseEncoder()
 	if x.waiting {
 		x.waiting = false
 		x.s.inflight.Add(-1)
@@ -180,7 +186,10 @@ func (x *answer) Write(p []byte) error {
 }
 
 func (x *answer) End() {
-	if x.ended || x.gone {
+	if x.ended || x.gone || x.encoding {
+		return
+	}
+	if x.s.compress && x.encodeAside() {
 		return
 	}
 	x.ended = true
@@ -271,6 +280,7 @@ func (x *answer) forget() {
 func (x *answer) refuse(e *http1.Error) {
 	x.ended, x.close = true, true
 	x.body, x.more, x.drained, x.socket = nil, nil, nil, nil
+	x.encoding, x.coding = false, compress.Identity
 	if x.framed {
 		x.broken = true
 		return
@@ -281,7 +291,7 @@ func (x *answer) refuse(e *http1.Error) {
 // due reports whether the answer has something to send. What a handler gave by the end of its turn is sent then: all
 // of it at once gets a Content-Length, a part of it begins a stream.
 func (x *answer) due() bool {
-	return !x.gone && (x.ended || x.status >= 200 && (!x.framed || x.body != nil))
+	return !x.gone && !x.encoding && (x.ended || x.status >= 200 && (!x.framed || x.body != nil))
 }
 
 // frame appends what there is to send to dst and returns it with the body that follows uncopied, if it is large.
@@ -301,6 +311,13 @@ func (x *answer) frame(dst, date []byte) (out []byte, body [][]byte) {
 		n += len(p)
 	}
 	bare := !http1.BodyAllowed(x.req.Method, x.status)
+	if x.s.compress {
+		x.negotiate(n)
+		if x.coding != compress.Identity && !bare {
+			x.encode()
+			n = len(x.body)
+		}
+	}
 	if !x.framed {
 		x.framed = true
 		head := http1.Head{
@@ -310,6 +327,8 @@ func (x *answer) frame(dst, date []byte) (out []byte, body [][]byte) {
 		switch {
 		case x.counted:
 			head.ContentLength = x.length
+		case bare && x.coding != compress.Identity:
+			head.ContentLength = 0 // what GET would be told is not known
 		case !x.ended:
 			head.ContentLength = -1
 			x.chunked = x.req.Minor > 0 && !bare

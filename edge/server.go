@@ -31,6 +31,7 @@ type Server struct {
 	h2         *h2.Server
 	h2c        bool
 	deflate    bool
+	compress   bool
 	access     func(Record)
 	log        *slog.Logger
 	addr       *net.TCPAddr
@@ -42,6 +43,7 @@ type Server struct {
 	open     atomic.Int64
 	carried  atomic.Int64
 	sockets  atomic.Int64
+	encoding atomic.Int64 // streams that are encoded
 	refusing atomic.Int64 // refused connections that linger
 	inflight atomic.Int64
 	accepted atomic.Uint64
@@ -74,7 +76,7 @@ func Listen(cfg Config) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
-	s.h2, s.h2c, s.deflate = h2.New(s.limits.h2(), s.log), cfg.H2C, cfg.Deflate
+	s.h2, s.h2c, s.deflate, s.compress = h2.New(s.limits.h2(), s.log), cfg.H2C, cfg.Deflate, cfg.Compress
 	s.sweepEvery = s.limits.sweepEvery()
 	if err := s.bind(cfg.Addr); err != nil {
 		s.h2.Close()

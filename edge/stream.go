@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fortunadws/fortuna/edge/compress"
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/edge/h2"
 	"github.com/fortunadws/fortuna/edge/http1"
@@ -172,6 +173,12 @@ func (t *stream) send(x *answer) error {
 		t.h.Abort()
 		return nil
 	}
+	if x.s.compress {
+		x.negotiate(len(x.body) + bytesOf(x.more))
+		if x.coding != compress.Identity && http1.BodyAllowed(x.req.Method, x.status) {
+			x.encode()
+		}
+	}
 	header, body := x.header, append([][]byte{x.body}, x.more...)
 	x.body, x.more = nil, nil
 	if x.refusal != nil {
@@ -183,6 +190,7 @@ func (t *stream) send(x *answer) error {
 		x.framed = true
 		length := int64(-1)
 		switch {
+		case x.refusal == nil && x.ended && x.coding != compress.Identity: // to HEAD: not known
 		case x.refusal != nil || x.ended && !x.counted:
 			length = n
 		case x.counted:
