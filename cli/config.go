@@ -52,6 +52,7 @@ type config struct {
 	EgressAt          value             // where that stands
 	Define            map[string]string // names replaced by JavaScript expressions
 	Minify            bool
+	Tracing           tracingTable
 	Uncompressed      bool // answers are sent as they are
 	TLS               tlsTable
 	Assets            assetsTable
@@ -161,6 +162,8 @@ var configKeys = map[string]func(c *config, v value) error{
 	"assets.files_max":         func(c *config, v value) (err error) { c.Assets.FilesMax, err = v.integer(1, 1<<20); return },
 	"assets.memory_bytes":      func(c *config, v value) error { return c.Assets.bytes(&c.Assets.MemoryBytes, v) },
 	"assets.memory_file_bytes": func(c *config, v value) error { return c.Assets.bytes(&c.Assets.MemoryOfFile, v) },
+	"tracing.endpoint":         func(c *config, v value) (err error) { c.Tracing.Endpoint, err = v.text(); c.Tracing.at = v; return },
+	"tracing.ratio":            func(c *config, v value) (err error) { c.Tracing.Ratio, err = v.share(); return },
 	"compression.enabled": func(c *config, v value) error {
 		on, err := v.truth()
 		c.Uncompressed = !on

@@ -30,6 +30,7 @@ type house struct {
 	draining atomic.Bool
 	admin    *admin.Server // nil: nowhere
 	tally    tally
+	tracer   *tracer // nil: no spans are sent
 
 	mu     sync.RWMutex     // held while code begins an exchange, so that code is not retired in between
 	code   *runtime.Runtime // nil until open
@@ -52,6 +53,9 @@ func (h *house) open() error {
 		return err
 	}
 	h.tellsID, h.journal.share = p.config.Server.TellsID, p.config.accessShare()
+	if h.tracer, err = newTracer(p, h.process.getenv, Version, h.journal.warn); err != nil {
+		return err
+	}
 	if err := h.oversee(p); err != nil {
 		return err
 	}
@@ -80,17 +84,26 @@ func (h *house) now() (*runtime.Runtime, *config) {
 	return h.code, h.config
 }
 
-// close frees what open took. What is in flight is not waited for.
+// close frees what open took, and sends the last spans. What is in flight is not waited for.
 func (h *house) close() error {
-	if h.admin != nil {
-		return h.admin.Close()
+	var err error
+	if h.tracer != nil {
+		if e := h.tracer.close(); e != nil {
+			h.journal.warn("spans were lost at the end: " + e.Error())
+		}
 	}
-	return nil
+	if h.admin != nil {
+		err = h.admin.Close()
+	}
+	return err
 }
 
 // Serve answers one exchange, on its loop.
 func (h *house) Serve(x exchange.Exchange) {
 	begin(x.Request())
+	if h.tracer != nil {
+		h.tracer.begin(x.Request())
+	}
 	if h.tellsID {
 		x = identified{x}
 	}
@@ -151,6 +164,9 @@ func (h *house) failed(f *runtime.Failure) {
 // answered counts and logs one answer.
 func (h *house) answered(r edge.Record) {
 	h.tally.answers.Observe(&r)
+	if h.tracer != nil {
+		h.tracer.answered(&r)
+	}
 	h.journal.access(r)
 }
 

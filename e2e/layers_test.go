@@ -65,6 +65,7 @@ var outsiders = []struct {
 	{"github.com/urfave/cli", "cli", "flags become options before anything else sees them"},
 	{"github.com/pelletier/go-toml", "cli", "configuration becomes options before anything else sees it"},
 	{"github.com/fsnotify/fsnotify", "cli", "only dev watches files"},
+	{"go.opentelemetry.io", "cli", "spans are made of what edge records; nothing else knows who collects them"},
 	{"golang.org/x/term", "cli", "only cli knows whether a person is there"},
 	{"flag", "cli", "flags become options before anything else sees them"},
 	{"net/http", "runtime edge/h2 edge/assets cli/admin", "requests are served by edge; net/http is for outbound fetch, for frames and flow control of HTTP/2, for the rules of ranges and conditions, and for the admin listener, which is no part of what is served"},

@@ -8,9 +8,10 @@ import (
 
 // Trace is a request's place in a distributed trace (W3C Trace Context, level 1). The zero value is none.
 type Trace struct {
-	ID    [16]byte // of the trace, the same on every server it reaches; never zero
-	Span  [8]byte  // of this request on this server; never zero
-	Flags byte     // bit 0: whoever began the trace records it
+	ID     [16]byte // of the trace, the same on every server it reaches; never zero
+	Span   [8]byte  // of this request on this server; never zero
+	Parent [8]byte  // of whoever sent it; zero when the trace begins here
+	Flags  byte     // bit 0: whoever began the trace records it
 }
 
 // NewTrace begins a trace, or goes on with the one that a traceparent field names; one that is malformed is ignored, as
@@ -49,12 +50,11 @@ func parseTraceparent(text string) (t Trace, ok bool) {
 			return Trace{}, false
 		}
 	}
-	var parent [8]byte
 	var flags [1]byte
 	unhex(t.ID[:], text[3:])
-	unhex(parent[:], text[36:])
+	unhex(t.Parent[:], text[36:])
 	unhex(flags[:], text[53:])
-	if text[:2] == "ff" || t.ID == [16]byte{} || parent == [8]byte{} {
+	if text[:2] == "ff" || t.ID == [16]byte{} || t.Parent == [8]byte{} {
 		return Trace{}, false
 	}
 	t.Flags = flags[0] & 1
