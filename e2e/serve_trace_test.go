@@ -68,7 +68,7 @@ func TestServe_traces(t *testing.T) {
 		}
 		r.Body.Close()
 	}
-	child := <-asked // of the first; the second is not recorded
+	child := <-asked                                            // of the first; the second is not recorded
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil { // what waits is sent at the end
 		t.Fatal(err)
 	}

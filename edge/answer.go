@@ -279,7 +279,11 @@ func (x *answer) forget() {
 // chunked or counted body lets the peer see.
 func (x *answer) refuse(e *http1.Error) {
 	x.ended, x.close = true, true
-	x.body, x.more, x.drained, x.socket = nil, nil, nil, nil
+	if w := x.socket; w != nil {
+		x.socket = nil
+		w.lost()
+	}
+	x.body, x.more, x.drained = nil, nil, nil
 	x.encoding, x.coding = false, compress.Identity
 	if x.framed {
 		x.broken = true

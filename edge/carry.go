@@ -80,7 +80,7 @@ func carry(c *conn) {
 	case w != nil:
 		k.socket, w.line = w, k
 		if len(k.out) > 0 {
-			k.drained = w.h.Drained
+			k.drained = w.drained
 		}
 	case c.x == nil:
 		k.mode = idle

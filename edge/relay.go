@@ -86,7 +86,7 @@ func (k *carrier) transmit(out [][]byte, last bool) {
 	defer k.mu.Unlock()
 	k.hand(out...)
 	k.last = last
-	k.drained = k.socket.h.Drained
+	k.drained = k.socket.drained
 	k.ring()
 }
 

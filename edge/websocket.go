@@ -175,7 +175,7 @@ func (w *websocket) event(e ws.Event) {
 	switch e.Kind {
 	case ws.Text, ws.Binary:
 		switch {
-		case w.closing: // a handler that has closed hears no more
+		case w.closing || w.severed: // a handler that has ended it hears no more
 		case w.want:
 			w.want = false
 			w.h.Message(e.Kind == ws.Text, e.Payload)
@@ -233,6 +233,13 @@ func (w *websocket) lost() {
 	}
 	w.out = nil
 	w.finish(false)
+}
+
+// drained is the peer having taken what an earlier turn left unsent.
+func (w *websocket) drained() {
+	if !w.over {
+		w.h.Drained()
+	}
 }
 
 func (w *websocket) Send(text bool, p []byte) error {

@@ -17,6 +17,7 @@ type ears struct {
 	exchange.Socket
 	heard chan string
 	begun func(e *ears) // in the turn of the upgrade
+	over  bool
 }
 
 func newEars(begun func(e *ears)) *ears {
@@ -24,12 +25,20 @@ func newEars(begun func(e *ears)) *ears {
 }
 
 func (e *ears) Message(_ bool, p []byte) { e.heard <- string(p) }
-func (e *ears) Drained()                 {}
+
+func (e *ears) Drained() {
+	if e.over {
+		e.heard <- "drained"
+	}
+}
+
 func (e *ears) Closed(code int, _ string, clean bool) {
+	e.over = true
 	e.heard <- fmt.Sprintf("closed %d %v", code, clean)
 }
 
 func (e *ears) Serve(x exchange.Exchange) {
+	e.over = false
 	var err error
 	if e.Socket, err = x.Upgrade(nil, e); err == nil {
 		e.begun(e)
@@ -132,6 +141,63 @@ func TestWebsocket_lostBeforeItOpens(t *testing.T) {
 	if n := s.Stats().Sockets; n != 0 {
 		t.Errorf("%d sockets are open", n)
 	}
+}
+
+// A handler that panics behind its upgrade has none: the request is refused, and the socket closed.
+func TestWebsocket_panicBehindUpgrade(t *testing.T) {
+	e := newEars(func(*ears) { panic("hostile") })
+	drivers(t, e, Limits{}, func(t *testing.T, c *client) {
+		c.send(upgradeRequest)
+		if r, _ := c.answer("GET"); r.StatusCode != 500 {
+			t.Errorf("got %d", r.StatusCode)
+		}
+		e.hears(t, "closed 1006 false")
+	})
+}
+
+// Nothing follows Closed, and no message Terminate.
+func TestWebsocket_lastCall(t *testing.T) {
+	e := newEars(func(e *ears) { e.Next() })
+	s := start(t, Config{Handler: detachFirst(e)})
+	c := dial(t, s)
+	c.moveToCarrier()
+	c.upgrade()
+	c.send(masked(closeFrame, ""))
+	c.frame(closeFrame, "")
+	c.end()
+	e.hears(t, "closed 1005 true")
+	_ = c.Conn.Close() // its end was read
+	eventually(t, "the connection has ended", func() bool { return s.Stats().Carried == 0 })
+	select {
+	case what := <-e.heard:
+		t.Errorf("then it heard %q", what)
+	default:
+	}
+
+	e = newEars(func(e *ears) { e.Next() })
+	severing := exchange.HandlerFunc(func(x exchange.Exchange) {
+		e.over = false
+		var err error
+		if e.Socket, err = x.Upgrade(nil, &severed{e}); err != nil {
+			t.Error(err)
+		}
+		e.Next()
+	})
+	drivers(t, severing, Limits{}, func(t *testing.T, c *client) {
+		c.upgrade()
+		c.send(masked(textFrame, "one") + masked(textFrame, "two"))
+		e.hears(t, "one")
+		e.hears(t, "closed 1006 false")
+	})
+}
+
+// severed ends its socket with the first message, and asks for another.
+type severed struct{ *ears }
+
+func (s *severed) Message(text bool, p []byte) {
+	s.ears.Message(text, p)
+	s.Terminate()
+	s.Next()
 }
 
 // What the handshake agrees on is the server's to say.

@@ -78,7 +78,7 @@ func failPaced(l Limits) *Failure {
 
 func failLost() *Failure {
 	return &Failure{Code: "vm_retired", Status: 500,
-		Message: "the VM that the stream ran in was discarded: the turn of another request was stopped in it"}
+		Message: "the VM that the handler ran in was discarded: the turn of another request was stopped in it"}
 }
 
 func failWaitUntil(l Limits) *Failure {

@@ -32,13 +32,19 @@ func (h *handle) Send(text bool, p []byte) int {
 	if s.state.Load() != stateOpen {
 		return 0
 	}
+	if s.full.Load() {
+		return 0
+	}
 	s.unsent.Add(int64(len(p)))
 	late := s.unsent.Load() > unsentMax
 	if late {
 		s.behind.Store(true)
 	}
 	s.on(h.inv.vm, func() { s.send(text, p) })
-	if late {
+	switch {
+	case s.full.Load():
+		return 0
+	case late:
 		return -1
 	}
 	return len(p)
@@ -49,10 +55,14 @@ const unsentMax = 64 << 10
 
 // send hands a message to the peer. On home.
 func (s *socket) send(text bool, p []byte) {
+	if s.full.Load() {
+		return
+	}
 	err := s.peer.Send(text, p)
 	s.unsent.Store(int64(s.peer.Buffered()))
 	if errors.Is(err, exchange.ErrBehind) {
 		s.behind.Store(true)
+		s.full.Store(true)
 		if s.pair != nil { // whose send returns nothing (WebSockets, section 3.1): a message must not be missing
 			s.peer.Close(1013, "the client is too far behind")
 		}
@@ -66,10 +76,18 @@ func (s *socket) send(text bool, p []byte) {
 func (s *socket) rest() {
 	s.home.Post(func() {
 		n := s.peer.Buffered()
-		if s.unsent.Store(int64(n)); n == 0 && s.behind.CompareAndSwap(true, false) && s.state.Load() == stateOpen {
-			s.put(&socketEvent{kind: drained})
+		if s.unsent.Store(int64(n)); n == 0 {
+			s.caughtUp()
 		}
 	})
+}
+
+// caughtUp tells the handler that its peer is not behind any more. On home.
+func (s *socket) caughtUp() {
+	s.full.Store(false)
+	if s.behind.CompareAndSwap(true, false) && s.state.Load() != stateClosed {
+		s.put(&socketEvent{kind: drained})
+	}
 }
 
 func (h *handle) Ping(p []byte) int {

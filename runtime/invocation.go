@@ -164,6 +164,10 @@ var promiseType = reflect.TypeFor[*goja.Promise]()
 func (inv *invocation) park() {
 	inv.ctx, inv.cancel = context.WithCancel(context.Background())
 	v := inv.vm
+	if v.parked == nil {
+		v.parked = map[*invocation]struct{}{}
+	}
+	v.parked[inv] = struct{}{}
 	if inv.timer == nil { // it did not wait for a worker
 		inv.gone = inv.x.Done()
 		inv.timer = time.AfterFunc(inv.left(), func() { v.post(inv.overdue) })
@@ -272,7 +276,7 @@ func (inv *invocation) end() {
 		inv.timer.Stop()
 	}
 	inv.vm.inflight--
-	delete(inv.vm.streams, inv)
+	delete(inv.vm.parked, inv)
 	inv.vm.settled()
 	inv.dep.release()
 }

@@ -109,10 +109,6 @@ func (inv *invocation) stream(a web.Answer) {
 	if inv.ctx == nil {
 		inv.park()
 	}
-	if inv.vm.streams == nil {
-		inv.vm.streams = map[*invocation]struct{}{}
-	}
-	inv.vm.streams[inv] = struct{}{}
 	p := &inv.reply
 	p.status, p.header = a.Status, a.Header
 	p.cancel = func(goja.Value) {} // until there is one
@@ -164,13 +160,15 @@ func (inv *invocation) write(chunk []byte, next func() error) (later bool) {
 	return true
 }
 
-// lose ends the sockets of a VM, and its other streams, when one turn has ended abruptly: the engine has dropped the jobs they waited for.
+// lose ends the sockets of a VM, and its other streams, when one turn has ended abruptly: the engine has dropped the jobs
+// they waited for. If it runs none any more, it ends all that waits there: nothing would until its deadline.
 func (v *vm) lose(culprit *invocation) {
 	for p := range v.pairs {
 		p.stop()
 	}
-	for inv := range v.streams {
-		if inv == culprit {
+	deaf := v.deaf()
+	for inv := range v.parked {
+		if inv == culprit || !deaf && inv.reply.cancel == nil {
 			continue
 		}
 		v.after = append(v.after, func() {

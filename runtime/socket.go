@@ -66,6 +66,7 @@ type socket struct {
 	state   atomic.Int32 // as WebSocket.readyState
 	unsent  atomic.Int64 // bytes, as of its last turn on home
 	behind  atomic.Bool  // ws.send has said so: drain is due
+	full    atomic.Bool  // a message was dropped: so are those behind it, until drain
 
 	mu   sync.Mutex
 	data web.Frozen
@@ -139,8 +140,9 @@ func (s *socket) Message(text bool, p []byte) {
 
 // Drained is the peer having taken what was unsent.
 func (s *socket) Drained() {
-	if s.unsent.Store(int64(s.peer.Buffered())); s.behind.CompareAndSwap(true, false) && s.state.Load() != stateClosed {
-		s.put(&socketEvent{kind: drained})
+	n := s.peer.Buffered()
+	if s.unsent.Store(int64(n)); n <= unsentMax { // else more was sent meanwhile, and this will be called again
+		s.caughtUp()
 	}
 }
 

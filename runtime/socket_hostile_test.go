@@ -46,6 +46,30 @@ func TestPair_behind(t *testing.T) {
 	s.hears(t, "close 1013 the client is too far behind")
 }
 
+// What is dropped is told by 0, and nothing behind it gets through before drain: there is one gap, and its end is known.
+func TestSocket_dropped(t *testing.T) {
+	h := start(t, Config{Workers: 1}, `
+		export default {
+			fetch: (request: Request, env: any, ctx: any) => ctx.upgrade(request) ? undefined : new Response(),
+			websocket: {
+				message(ws: any, m: any) { console.log("sent", m, ws.send(m)) },
+				drain(ws: any) { ws.send("drained") },
+			},
+		}`)
+	s := h.connect("/")
+	h.loop.Post(func() { s.behind, s.full = 100_000, true })
+	s.say("a")
+	h.line("sent a")
+	h.loop.Post(func() { s.full = false }) // there is room for a small one
+	s.say("b")
+	h.line("sent b 0")
+	h.loop.Post(func() { s.behind = 0; s.h.Drained() })
+	s.hears(t, "drained")
+	s.say("c")
+	s.hears(t, "c")
+	h.line("sent c 1")
+}
+
 // Nothing follows close.
 func TestSocket_drainedWhenClosed(t *testing.T) {
 	h := start(t, Config{Workers: 1}, `

@@ -31,7 +31,7 @@ type vm struct {
 	owner    *invocation // whose turn it is
 	current  *invocation // whose code runs: in a turn of one, promise jobs of others may
 	inflight int
-	streams  map[*invocation]struct{} // whose answer is a stream
+	parked   map[*invocation]struct{} // that await something
 	pairs    map[*pair]struct{}       // sockets that live here
 	retired  bool                     // takes no new invocations: its state is in doubt
 	rejected []*goja.Promise          // rejected in this turn with nobody listening yet
@@ -277,6 +277,18 @@ func (v *vm) settled() {
 }
 
 func (v *vm) close() { v.dep.rt.watchdog.forget(v.lease) }
+
+// deaf reports whether the engine runs no promise jobs any more: goja does not unwind an async function that it
+// interrupts, and takes everything that comes later for a part of it.
+func (v *vm) deaf() bool {
+	heard := false
+	err := v.recovered(func() error {
+		p, resolve, _ := v.js.NewPromise()
+		v.realm.Then(v.js.ToValue(p), func(goja.Value) { heard = true }, func(goja.Value) {})
+		return resolve(goja.Undefined())
+	})
+	return err != nil || !heard
+}
 
 // Begin takes a ticket of the running invocation.
 func (v *vm) Begin(what string) (web.Ticket, error) {

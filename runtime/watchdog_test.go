@@ -47,3 +47,22 @@ func TestWatchdog_memory(t *testing.T) {
 		})
 	}
 }
+
+// Who awaits in a VM where another's turn is stopped goes on, or learns at once that it cannot.
+func TestWatchdog_bystanders(t *testing.T) {
+	for spin, status := range map[string]int{"fetch": 200, "async fetch": 500} {
+		t.Run(spin, func(t *testing.T) {
+			h := start(t, Config{Workers: 1}, `export default { `+spin+`(request: Request) {
+				if (new URL(request.url).pathname === "/spin") for (;;);
+				return new Promise(resolve => setTimeout(() => resolve(new Response("ok")), 200))
+			} }`)
+			x := h.begin("GET", "/", "")
+			if f := h.begin("GET", "/spin", "").wait(t); f.status != 503 {
+				t.Errorf("the endless one got %d", f.status)
+			}
+			if x.wait(t).status != status {
+				t.Errorf("the other got %d, want %d", x.status, status)
+			}
+		})
+	}
+}

@@ -32,6 +32,7 @@ var probes = []probe{
 	{"files", "a file of 4 kB and one of 1 MB, beside nginx and caddy", files, []string{"nginx", "caddy"}},
 	{"attack", "5,000 attackers with slow heads, slow bodies and slow reads must not keep 500 good requests a second from their answers", attack, nil},
 	{"overload", "ten times as many requests as can be computed; server on every core, and the load beside it", overload, nil},
+	{"drain", "SIGTERM while handlers of 10 s are in flight must lose none of them", drained, nil},
 	{"idle", "what waiting costs", idle, nil},
 }
 
