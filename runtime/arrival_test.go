@@ -64,6 +64,15 @@ func TestArrival(t *testing.T) {
 	if got := string(x.wait(t).body); !strings.HasPrefix(got, "TypeError: request.body: the client left") {
 		t.Errorf("broken: got %q", got)
 	}
+	// Whose handler does not catch it is no failure: the client left.
+	x = h.partial("/text", "ab")
+	x.arrives("", exchange.ErrGone)
+	x.wait(t)
+	h.mu.Lock()
+	if len(h.failures) > 0 {
+		t.Errorf("a client that leaves is reported: %v", h.failures[0])
+	}
+	h.mu.Unlock()
 	for _, target := range []string{"/unread", "/cancel"} {
 		x := h.partial(target, "ab")
 		if x.wait(t); len(x.wanted) > 0 {

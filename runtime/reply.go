@@ -191,7 +191,9 @@ func (inv *invocation) finish() {
 // fail answers with a failure, unless the answer is out, and reports it. A stream that has begun is broken off.
 func (inv *invocation) fail(f *Failure) {
 	f.Request = inv.request
-	inv.dep.rt.report(f)
+	if f.Message != "TypeError: "+web.BodyLost { // that was the client, and edge has told of it
+		inv.dep.rt.report(f)
+	}
 	switch {
 	case inv.answered:
 	case inv.reply.begun:

@@ -8,6 +8,9 @@ import (
 	"github.com/dop251/goja"
 )
 
+// BodyLost is the message of the TypeError that reading a body ends with when the rest of it will never come.
+const BodyLost = "request.body: the client left, or broke a rule, before the body was complete"
+
 // arrival is the body of a request that is still coming in.
 type arrival struct {
 	first   []byte // what had come when the request was served
@@ -33,7 +36,7 @@ func (a *arrival) stream(r *Realm) *goja.Object {
 						case errors.Is(err, io.EOF):
 							closed()
 						default:
-							panic(r.TypeError("request.body: the client left, or broke a rule, before the body was complete"))
+							panic(r.TypeError(BodyLost))
 						}
 						return goja.Undefined()
 					})
