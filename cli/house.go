@@ -141,6 +141,9 @@ func (h *house) load(p *project) (hash string, err error) {
 	for _, warning := range unserved(deployed) {
 		h.journal.warn(warning)
 	}
+	if h.code != nil { // only load sets it
+		code.Inherit(h.code)
+	}
 	h.mu.Lock()
 	former, formerFiles := h.code, h.files
 	h.code, h.files, h.config = code, files, p.config

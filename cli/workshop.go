@@ -201,9 +201,11 @@ func (w *workshop) build() {
 		w.process.term.warn(warning)
 	}
 	w.running = b.Hash
-	if before := w.front.run(w.code); before != nil && before != w.code {
-		retire(before)
+	if before, _ := w.front.now(); before != nil && before != w.code {
+		w.code.Inherit(before)
+		defer retire(before)
 	}
+	w.front.run(w.code)
 	w.watch(false)
 }
 

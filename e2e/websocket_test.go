@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -88,4 +90,35 @@ func TestWebSocket(t *testing.T) {
 	if got := ask(t, address[len("ws://"):], appRequest{Method: "GET", Path: "/hono"}); got.Status == 101 {
 		t.Errorf("no upgrade: %d %s", got.Status, got.Body)
 	}
+}
+
+// TestWebSocket_reload: sockets of handlers outlive a reload, with what they have subscribed to; a pair's client is told.
+func TestWebSocket_reload(t *testing.T) {
+	logged := make(chan string, 1000)
+	cmd, url := startServe(t, "", `export default {
+		fetch(request, env, ctx) {
+			if (new URL(request.url).pathname === "/room") return ctx.upgrade(request) ? undefined : new Response(null, { status: 426 });
+			const [client, server] = Object.values(new WebSocketPair());
+			server.accept();
+			return new Response(null, { status: 101, webSocket: client });
+		},
+		websocket: {
+			open(ws) { ws.subscribe("room"); ws.send("open"); },
+			message(ws, message) { ws.send("got " + message); ws.publish("room", message); },
+		},
+	};`, logged)
+	address := "ws" + strings.TrimPrefix(url, "http")
+	before := dialSocket(t, address+"/room")
+	before.hear(ws.OpText, "open")
+	pair := dialSocket(t, address+"/pair")
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	pair.hear(ws.OpClose, string(ws.NewCloseFrameBody(1012, "the app has changed")))
+	before.say(ws.OpText, "hello")
+	before.hear(ws.OpText, "got hello")
+	after := dialSocket(t, address+"/room")
+	after.hear(ws.OpText, "open")
+	after.say(ws.OpText, "again")
+	before.hear(ws.OpText, "again")
 }

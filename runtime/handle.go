@@ -112,7 +112,7 @@ func (h *handle) Remote() string   { return h.s.request.Remote.Addr().String() }
 func (h *handle) Protocol() string { return h.s.peer.Protocol() }
 
 func (h *handle) Subscribe(topic string) error {
-	return h.s.rt.topics.join(h.s, topic, h.s.rt.cfg.Limits.TopicsMax)
+	return h.s.rt.topics.join(h.s, topic, h.inv.dep.rt.cfg.Limits.TopicsMax)
 }
 func (h *handle) Unsubscribe(topic string)     { h.s.rt.topics.unsubscribe(h.s, topic) }
 func (h *handle) Subscribed(topic string) bool { return h.s.rt.topics.has(h.s, topic) }
@@ -144,7 +144,7 @@ func (h *handle) save() {
 }
 
 func (h *handle) keep(v goja.Value) {
-	kept := h.inv.vm.realm.Freeze("ws.data", v, h.s.rt.cfg.Limits.SocketBytesMax)
+	kept := h.inv.vm.realm.Freeze("ws.data", v, h.inv.dep.rt.cfg.Limits.SocketBytesMax)
 	h.s.mu.Lock()
 	h.s.data = kept
 	h.s.mu.Unlock()

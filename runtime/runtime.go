@@ -50,8 +50,9 @@ type Runtime struct {
 	watchdog *watchdog
 	current  atomic.Pointer[Deployment]
 	deploy   sync.Mutex
-	gone     sync.WaitGroup // deployments that have not drained
-	topics   topics
+	gone     sync.WaitGroup          // deployments that have not drained
+	heir     atomic.Pointer[Runtime] // has the sockets of this one; nil if it has them itself
+	topics   *topics
 }
 
 // New returns a runtime that answers 503 until something is deployed.
@@ -62,7 +63,7 @@ func New(cfg Config) *Runtime {
 	if cfg.Workers == 0 {
 		cfg.Workers = max(2, cfg.Loops)
 	}
-	r := &Runtime{cfg: cfg, watchdog: newWatchdog(cfg.Limits.TurnBytesMax)}
+	r := &Runtime{cfg: cfg, watchdog: newWatchdog(cfg.Limits.TurnBytesMax), topics: new(topics)}
 	go web.Precompile()
 	for name := range cfg.Vars {
 		r.vars = append(r.vars, name)
@@ -97,6 +98,21 @@ func (r *Runtime) Deploy(b *bundle.Bundle) (Deployed, error) {
 	return out, nil
 }
 
+// Inherit takes over the WebSockets of a former runtime, with their topics: from now on their events are handled here. It
+// follows Deploy and precedes Serve, and the former one is closed then.
+func (r *Runtime) Inherit(former *Runtime) {
+	r.topics = former.topics
+	former.heir.Store(r)
+}
+
+// latest is the runtime that has the sockets of this one.
+func (r *Runtime) latest() *Runtime {
+	for heir := r.heir.Load(); heir != nil; heir = r.heir.Load() {
+		r = heir
+	}
+	return r
+}
+
 // Serve answers an exchange with the current deployment.
 func (r *Runtime) Serve(x exchange.Exchange) {
 	for {
@@ -117,6 +133,7 @@ func (r *Runtime) Close(ctx context.Context) error {
 	r.deploy.Lock()
 	defer r.deploy.Unlock()
 	if d := r.current.Swap(nil); d != nil {
+		d.partPairs()
 		d.release()
 	}
 	done := make(chan struct{})

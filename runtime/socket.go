@@ -60,7 +60,7 @@ func (a *app) addSockets(o *goja.Object) error {
 // socket is a WebSocket whose events go to the websocket handlers, of whichever deployment is current, in any of its VMs.
 // While nothing comes it is this struct: its data is kept here.
 type socket struct {
-	rt      *Runtime
+	rt      *Runtime // where it was opened
 	home    exchange.Loop
 	request *exchange.Request
 	state   atomic.Int32 // as WebSocket.readyState
@@ -182,7 +182,7 @@ func (s *socket) begin(e *socketEvent) {
 	}
 	var d *Deployment
 	for d == nil {
-		if d = s.rt.current.Load(); d == nil {
+		if d = s.rt.latest().current.Load(); d == nil {
 			e.End()
 			return
 		}
@@ -286,7 +286,7 @@ func (e *socketEvent) Upgrade([]exchange.Field, exchange.SocketHandler) (exchang
 // home.
 func (e *socketEvent) End() {
 	s := e.socket
-	if !e.begun && e.kind != closed && s.rt.current.Load() != nil && s.state.Load() == stateOpen && s.dropped(e) {
+	if !e.begun && e.kind != closed && s.state.Load() == stateOpen && s.dropped(e) {
 		s.peer.Close(1013, "too many events")
 	}
 	s.running = false
@@ -295,7 +295,7 @@ func (e *socketEvent) End() {
 
 // dropped reports whether a handler would have had the event.
 func (s *socket) dropped(e *socketEvent) bool {
-	d := s.rt.current.Load()
+	d := s.rt.latest().current.Load()
 	if s.pair != nil {
 		return !s.pair.vm.retired
 	}

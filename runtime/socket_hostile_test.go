@@ -46,6 +46,41 @@ func TestPair_behind(t *testing.T) {
 	s.hears(t, "close 1013 the client is too far behind")
 }
 
+// A runtime with another configuration takes over the sockets of handlers, and the one before ends also when pairs are open.
+func TestSocket_inherited(t *testing.T) {
+	h := start(t, Config{Vars: map[string]any{"NAME": "former"}}, handlersApp)
+	s := h.connect("/?ann")
+	<-s.said
+	s.say("join all")
+	s.hears(t, "joined true")
+	former, cfg := h.rt, h.rt.cfg
+	for range 2 {
+		h.rt = New(cfg)
+		if _, err := h.rt.Deploy(build(t, strings.ReplaceAll(handlersApp, `"echo "`, `env.NAME + " "`))); err != nil {
+			t.Fatal(err)
+		}
+		h.rt.Inherit(former)
+		if err := former.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		former = h.rt
+		s.say("hi")
+		s.hears(t, "former hi")
+		if got := h.get("/publish?x"); got != "2 1" {
+			t.Errorf("published: %s", got)
+		}
+		s.hears(t, "?x")
+	}
+
+	h = start(t, Config{}, lateApp)
+	s = h.connect("/")
+	s.hears(t, "welcome")
+	if err := h.rt.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.hears(t, "close 1012 the app has changed")
+}
+
 // What is dropped is told by 0, and nothing behind it gets through before drain: there is one gap, and its end is known.
 func TestSocket_dropped(t *testing.T) {
 	h := start(t, Config{Workers: 1}, `
