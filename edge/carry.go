@@ -450,7 +450,7 @@ func (k *carrier) end() {
 	if x := k.x; x != nil && k.mode == busy {
 		// A loop that takes no jobs has ended: nobody else touches x.
 		if x.home == home(k) || !x.home.Post(x.abandon) {
-			x.abandon()
+			k.do(x.abandon)
 		}
 	}
 	k.mu.Lock()
