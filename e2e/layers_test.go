@@ -34,7 +34,7 @@ var layers = []struct {
 	{"edge/compress", nil, "bodies are bytes: whose answer they are is not its business"},
 	{"edge/h2", []string{"edge/exchange", "edge/http1"}, "streams are requests by the rules of http1; who answers them is edge's business"},
 	{"edge/ws", []string{"edge/exchange"}, "messages are made of bytes: whose socket they came from and what they mean is not its business"},
-	{"edge/assets", []string{"edge/exchange", "edge/compress"}, "files are answers: who asked for them, and what answers the rest, is not its business"},
+	{"edge/assets", []string{"edge/exchange", "edge/compress", "edge/http1"}, "files are answers, and what may be said by one is what http1 sends: who asked for them, and what answers the rest, is not its business"},
 	{"edge/acme", []string{"edge/exchange"}, "an authority's questions are exchanges and handshakes of somebody else's connections"},
 	{"runtime", []string{"runtime/...", "edge/exchange"}, "runtime runs JavaScript: it knows a connection only as exchange.Exchange"},
 	{"runtime/bundle", nil, "a bundle is made the same way wherever it will run"},

@@ -153,7 +153,8 @@ func (a *Assets) Serve(x exchange.Exchange) bool {
 			redirect(x, r.status, withQuery(r.to, q.Query))
 			return true
 		}
-		if path, ok = decode(r.to); !ok {
+		to, _, _ := strings.Cut(r.to, "?") // files have no query
+		if path, ok = decode(to); !ok {
 			return false
 		}
 	}

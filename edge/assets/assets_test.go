@@ -86,7 +86,7 @@ func directory(t *testing.T, files map[string]string) string {
 var pages = map[string]string{
 	"index.html": "home", "about.html": "about", "docs/index.html": "docs", "docs/a b.txt": "a b", "é.txt": "accent",
 	"both.html": "page", "both/index.html": "folder", "data.json": "{}", "app.3f9a0c12.js": "1", "vendor-DkX3aQ9_.css": "2",
-	".env": "secret", ".git/config": "secret", ".well-known/security.txt": "contact", "node_modules/x.js": "no", "%2e%2e": "odd",
+	"same": "plain", "same.html": "page", ".env": "secret", ".git/config": "secret", ".well-known/security.txt": "contact", "node_modules/x.js": "no", "%2e%2e": "odd",
 }
 
 func TestAssets_paths(t *testing.T) {
@@ -105,6 +105,8 @@ func TestAssets_paths(t *testing.T) {
 		"/docs/index.html":          "307 /docs/",
 		"/both":                     "200 page",
 		"/both/":                    "200 folder",
+		"/same":                     "200 plain",
+		"/same.html":                "200 page",
 		"/docs/a%20b.txt":           "200 a b",
 		"/%C3%A9.txt":               "200 accent",
 		"/%61bout":                  "200 about",
@@ -207,6 +209,12 @@ func TestAssets_conditional(t *testing.T) {
 			r, body = get("GET", "/a.bin", "Range", "bytes=0-1,8-9")
 			if r.StatusCode != 206 || !strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/byteranges") || !strings.Contains(body, "\r\n\r\n01\r\n") || !strings.Contains(body, "\r\n\r\n89\r\n") {
 				t.Errorf("two ranges: %d %v %q", r.StatusCode, r.Header, body)
+			}
+			for n, want := range map[int]int{16: 206, 17: 200, 1500: 200} {
+				r, body := get("GET", "/a.bin", "Range", "bytes="+strings.Repeat("20-,", n-1)+"3-3")
+				if r.StatusCode != want || want == 200 && body != "0123456789" {
+					t.Errorf("%d ranges: %d %q", n, r.StatusCode, body)
+				}
 			}
 		})
 	}
@@ -328,19 +336,20 @@ func TestAssets_rules(t *testing.T) {
 /posts/:id/:name /blog/:name?id=:id 302
 /ext/* https://example.com/:splat 308
 /rewrite /new 200
+/asked/:what /new?what=:what 200
 /up/* /:splat
 `,
 	})
 	for path, want := range map[string]string{
 		"/toml": "307 /new", "/old": "301 /new", "/old?q": "301 /new?q", "/posts/7/x": "302 /blog/x?id=7", "/ext/a/b": "308 https://example.com/a/b",
-		"/ext/%0d%0aSet-Cookie:x": "308 https://example.com/%0D%0ASet-Cookie:x", "/rewrite": "200 ", "/up//evil.example": "302 /evil.example",
+		"/ext/%0d%0aSet-Cookie:x": "308 https://example.com/%0D%0ASet-Cookie:x", "/rewrite": "200 ", "/asked/it": "200 ", "/up//evil.example": "302 /evil.example",
 		"/_headers": "200 ", "/_redirects": "200 ",
 	} {
 		r, body := get("GET", path)
 		if got := fmt.Sprint(r.StatusCode, " ", r.Header.Get("Location")); got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)
 		}
-		if path == "/rewrite" && body != "new" || path[1] == '_' && body != "the app" {
+		if (path == "/rewrite" || path == "/asked/it") && body != "new" || path[1] == '_' && body != "the app" {
 			t.Errorf("%s: %q", path, body)
 		}
 	}
@@ -365,6 +374,12 @@ func TestOpen_refused(t *testing.T) {
 		"the place must begin":             {assets.Options{}, map[string]string{"_redirects": "/a //evil.example\n"}},
 		"stays on this site":               {assets.Options{}, map[string]string{"_redirects": "/a https://x.example 200\n"}},
 		"_headers:1: a field without":      {assets.Options{}, map[string]string{"_headers": "  A: b\n"}},
+		"_headers has more than":           {assets.Options{}, map[string]string{"_headers": strings.Repeat("# nothing\n", 1<<17)}},
+		"_headers:3: content-length is":    {assets.Options{}, map[string]string{"_headers": "/\n  A: b\n  content-length: 5\n"}},
+		"_headers:2: Connection is":        {assets.Options{}, map[string]string{"_headers": "/\n  Connection: close\n"}},
+		"_headers:2: etag is":              {assets.Options{}, map[string]string{"_headers": "/\n  etag: x\n"}},
+		"_headers:2: what takes a field":   {assets.Options{}, map[string]string{"_headers": "/\n  ! A b\n"}},
+		"_redirects:1: the place has":      {assets.Options{}, map[string]string{"_redirects": "/a /b\x01\n"}},
 		"_headers:2: a field is":           {assets.Options{}, map[string]string{"_headers": "/\n  A b: c\n"}},
 		"no index.html":                    {assets.Options{SPA: true}, map[string]string{"a.html": ""}},
 		"not_found names":                  {assets.Options{NotFound: "404.html"}, map[string]string{"a.html": ""}},

@@ -1,8 +1,15 @@
 package assets
 
 import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/fortunadws/fortuna/edge"
+	"github.com/fortunadws/fortuna/edge/exchange"
 )
 
 // Rules are read or refused, and what they send elsewhere never becomes another host, whatever path is asked.
@@ -65,6 +72,61 @@ func FuzzDecode(f *testing.F) {
 		}
 		if again, ok := decode(escape(p)); !ok || strings.TrimLeft(again, "/") != strings.TrimLeft(p, "/") {
 			t.Errorf("%q is %q, and as a place %q", path, p, again)
+		}
+	})
+}
+
+// Whatever ranges are asked for, the answer is a part of the file, several of them, all of it or a refusal, and never much
+// larger than the file.
+func FuzzRange(f *testing.F) {
+	const content = "0123456789abcdef"
+	dir := f.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.bin"), []byte(content), 0o644); err != nil {
+		f.Fatal(err)
+	}
+	a, err := Open(dir, Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	s, err := edge.Listen(edge.Config{Addr: "127.0.0.1:0", Loops: 1, Handler: exchange.HandlerFunc(func(x exchange.Exchange) { a.Serve(x) })})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			f.Error(err)
+		}
+		a.Close()
+	})
+	for _, seed := range []string{"bytes=0-3", "bytes=-4", "bytes=4-", "bytes=0-0,2-2,-1", "bytes=9-1", "bytes=99999999999999999999-", strings.Repeat("bytes=0-0,", 20), "="} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, asked string) {
+		if len(asked) > 4<<10 || strings.ContainsFunc(asked, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+			return // no value of a field
+		}
+		q, err := http.NewRequest("GET", "http://"+s.Addr().String()+"/a.bin", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("Range", asked)
+		r, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		several := strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/byteranges")
+		switch {
+		case r.StatusCode == 200 && string(body) == content:
+		case r.StatusCode == 206 && several && len(body) <= len(content)+(rangesMax+1)*256:
+		case r.StatusCode == 206 && !several && strings.Contains(content, string(body)):
+		case r.StatusCode == 416:
+		default:
+			t.Errorf("%q: %d %q", asked, r.StatusCode, body)
 		}
 	})
 }

@@ -115,9 +115,13 @@ func (f *file) canonical() string {
 }
 
 // enter makes the paths of a file lead to it: its own, and from those that people may type a redirect. What is a file of
-// that very name goes first.
+// that very name goes first: beside "about", "about.html" is a page only by its whole name.
 func (a *Assets) enter(f *file) {
 	own := f.canonical()
+	if was := a.places[own].file; was != nil && "/"+was.name == own {
+		a.places["/"+f.name] = place{file: f}
+		return
+	}
 	a.places[own] = place{file: f}
 	others := []string{"/" + f.name}
 	if directory, index := strings.CutSuffix(own, "/"); index {

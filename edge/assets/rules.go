@@ -1,7 +1,6 @@
 package assets
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +10,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/http1"
 )
 
 // Files of rules, as Cloudflare and Netlify have them. They are not served.
@@ -66,24 +67,26 @@ func (a *Assets) lines(name string, parse func(line string, indented bool) error
 		return fmt.Errorf("open assets: %w", err)
 	}
 	defer f.Close()
-	s := bufio.NewScanner(io.LimitReader(f, rulesBytesMax+1))
-	s.Buffer(nil, rulesBytesMax+2)
+	text, err := io.ReadAll(io.LimitReader(f, rulesBytesMax+1))
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	if len(text) > rulesBytesMax {
+		return fmt.Errorf("%s has more than %d bytes", name, rulesBytesMax)
+	}
 	n := 0
-	for s.Scan() {
+	for whole := range strings.Lines(string(text)) {
 		n++
-		line := strings.TrimSpace(s.Text())
+		line := strings.TrimSpace(whole)
 		if line == "" || line[0] == '#' {
 			continue
 		}
 		if len(line) > lineBytesMax {
 			return fmt.Errorf("%s:%d: the line has %d bytes, at most %d are allowed", name, n, len(line), lineBytesMax)
 		}
-		if err := parse(line, s.Text()[0] == ' ' || s.Text()[0] == '\t'); err != nil {
+		if err := parse(line, whole[0] == ' ' || whole[0] == '\t'); err != nil {
 			return fmt.Errorf("%s:%d: %w", name, n, err)
 		}
-	}
-	if err := s.Err(); err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
 	}
 	return nil
 }
@@ -181,7 +184,11 @@ func (h *headerRules) parse(line string, indented bool) error {
 	}
 	rule := &h.rules[len(h.rules)-1]
 	if name, remove := strings.CutPrefix(line, "!"); remove {
-		rule.remove = append(rule.remove, strings.TrimSpace(name))
+		name = strings.TrimSpace(name)
+		if !fieldName.MatchString(name) {
+			return fmt.Errorf("what takes a field away is \"! Name\", got %q", line)
+		}
+		rule.remove = append(rule.remove, name)
 		return nil
 	}
 	name, value, ok := strings.Cut(line, ":")
@@ -189,11 +196,21 @@ func (h *headerRules) parse(line string, indented bool) error {
 	if !ok || !fieldName.MatchString(f.Name) || strings.ContainsAny(f.Value, "\r\x00") {
 		return fmt.Errorf("a field is \"Name: value\", got %q", line)
 	}
+	if decided(&f) {
+		return fmt.Errorf("%s is not a rule's to say: it follows from the file and the connection; leave it out", f.Name)
+	}
 	rule.add = append(rule.add, f)
 	return nil
 }
 
 var fieldName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+
+// decided reports whether a field says something of one answer, which is never the same for all.
+func decided(f *exchange.Field) bool {
+	return !http1.Sendable(f) || slices.ContainsFunc([]string{"ETag", "Last-Modified", "Accept-Ranges", "Content-Range"}, func(own string) bool {
+		return exchange.EqualFold(own, f.Name)
+	})
+}
 
 // apply is header as the rules want it for a path: a field that several name has all their values, and replaces ours.
 func (h *headerRules) apply(path string, header []exchange.Field) []exchange.Field {
@@ -277,6 +294,8 @@ func (r *redirects) parse(line string, _ bool) error {
 	switch {
 	case !elsewhere && !strings.HasPrefix(rule.to, "/") || strings.HasPrefix(rule.to, "//"):
 		return fmt.Errorf("the place must begin with \"/\" or \"https://\", got %q", rule.to)
+	case strings.ContainsFunc(rule.to, unicode.IsControl):
+		return fmt.Errorf("the place has a control character, got %q", rule.to)
 	case elsewhere && rule.status == 200:
 		return fmt.Errorf("a rewrite (200) stays on this site, got %q", rule.to)
 	case from.match != nil && len(r.dynamic) == dynamicMax:

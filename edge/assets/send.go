@@ -6,13 +6,19 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
 )
 
-// pieceBytes is how much of a file on the disk is read at a time.
-const pieceBytes = 256 << 10
+// pieceBytes is how much of a file on the disk is read at a time. A client that is slow holds two pieces at most: one that
+// is not yet sent to its end, and the next.
+const pieceBytes = 128 << 10
+
+// rangesMax is how many ranges of a file one request may ask for. Each costs far more than its bytes, so a request for
+// more is answered with all of the file (RFC 9110 section 14.2 allows it).
+const rangesMax = 16
 
 var errLeft = errors.New("assets: the client has left")
 
@@ -26,6 +32,9 @@ func (f *file) serveConditional(x exchange.Exchange) {
 	r := &http.Request{Method: q.Method, Header: http.Header{}}
 	for i := range q.Header {
 		r.Header.Add(q.Header[i].Name, q.Header[i].Value)
+	}
+	if strings.Count(r.Header.Get("Range"), ",") >= rangesMax {
+		r.Header.Del("Range")
 	}
 	f.a.work.Go(func() {
 		var content io.ReadSeeker = bytes.NewReader(v.body)
@@ -77,11 +86,23 @@ func (f *file) stream(x exchange.Exchange, status int) {
 		w.header.Set("Content-Length", strconv.FormatInt(info.Size(), 10))
 		w.WriteHeader(status)
 		if !head {
-			// Shorter than announced it is broken off.
-			_, _ = io.CopyBuffer(struct{ io.Writer }{w}, io.LimitReader(opened, info.Size()), make([]byte, pieceBytes))
+			w.copy(opened, info.Size())
 		}
 		w.end()
 	})
+}
+
+// copy writes the first n bytes of a file. It stops early when the file has become shorter, which breaks the answer off
+// because another length was announced, and when the client has left.
+func (w *writer) copy(from io.Reader, n int64) {
+	for n > 0 {
+		piece := make([]byte, min(n, pieceBytes))
+		read, err := io.ReadFull(from, piece)
+		if read == 0 || w.give(piece[:read]) != nil || err != nil {
+			return
+		}
+		n -= int64(read)
+	}
 }
 
 // writer is an exchange for a goroutine that may wait: a net/http.ResponseWriter.
@@ -118,12 +139,19 @@ func (w *writer) WriteHeader(status int) {
 	})
 }
 
-// Write waits until the peer has taken all but a little.
 func (w *writer) Write(p []byte) (int, error) {
 	if !w.begun {
 		w.WriteHeader(http.StatusOK)
 	}
-	drained, piece := make(chan error, 1), bytes.Clone(p)
+	if err := w.give(bytes.Clone(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// give waits until the peer has taken all but a little of a piece, which is the exchange's from now on.
+func (w *writer) give(piece []byte) error {
+	drained := make(chan error, 1)
 	posted := w.loop.Post(func() {
 		if err := w.x.Write(piece); err != nil {
 			drained <- err
@@ -132,15 +160,15 @@ func (w *writer) Write(p []byte) (int, error) {
 		w.x.Drained(func() { drained <- nil })
 	})
 	if !posted {
-		return 0, errLeft
+		return errLeft
 	}
 	select {
 	case err := <-drained:
-		return len(p), err
+		return err
 	case <-w.gone:
-		return 0, errLeft
+		return errLeft
 	case <-time.After(writeMax): // the connection has ended with its loop
-		return 0, errLeft
+		return errLeft
 	}
 }
 
