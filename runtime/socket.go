@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/dop251/goja"
 
@@ -282,14 +283,24 @@ func (e *socketEvent) Upgrade([]exchange.Field, exchange.SocketHandler) (exchang
 	return nil, exchange.ErrGone
 }
 
-// End goes on with the next event. A socket whose event no VM could take is closed: a message must not be missing. On
-// home.
+// closedAgain is how long after it was refused the last event of a socket is tried again.
+const closedAgain = 200 * time.Millisecond
+
+// End goes on with the next event. A socket whose event no VM could take is closed: a message must not be missing. Its
+// close handler is tried until there is a VM for it, because nobody else will undo what open did. On home.
 func (e *socketEvent) End() {
 	s := e.socket
-	if !e.begun && e.kind != closed && s.state.Load() == stateOpen && s.dropped(e) {
-		s.peer.Close(1013, "too many events")
-	}
 	s.running = false
+	if !e.begun && s.dropped(e) {
+		if e.kind == closed {
+			s.waiting = append([]*socketEvent{e}, s.waiting...)
+			time.AfterFunc(closedAgain, func() { s.home.Post(s.pump) }) // a loop that has ended runs no handlers
+			return
+		}
+		if s.state.Load() == stateOpen {
+			s.peer.Close(1013, "too many events")
+		}
+	}
 	s.pump()
 }
 
@@ -297,7 +308,7 @@ func (e *socketEvent) End() {
 func (s *socket) dropped(e *socketEvent) bool {
 	d := s.rt.latest().current.Load()
 	if s.pair != nil {
-		return !s.pair.vm.retired
+		return !s.pair.vm.retired && e.kind != closed
 	}
 	if d == nil || d.sockets == nil {
 		return false
@@ -307,6 +318,8 @@ func (s *socket) dropped(e *socketEvent) bool {
 		return d.sockets.open >= 0
 	case messaged:
 		return d.sockets.message >= 0
+	case closed:
+		return d.sockets.close >= 0
 	}
 	return false
 }

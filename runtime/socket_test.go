@@ -267,6 +267,36 @@ func TestSocket_reload(t *testing.T) {
 	s.hears(t, "close 1012 the app has changed")
 }
 
+// Every close handler runs, however many sockets close at once: what open has done would never be undone.
+func TestSocket_closedUnderLoad(t *testing.T) {
+	limits := DefaultLimits()
+	limits.QueueMax = 2
+	h := start(t, Config{Workers: 1, Limits: limits}, `
+		export default {
+			fetch: (request: Request, env: any, ctx: any) => ctx.upgrade(request) ? undefined : new Response(),
+			websocket: { close() { for (const end = Date.now() + 5; Date.now() < end;); console.log("closed") } },
+		}`)
+	const sockets = 30
+	var open []*testSocket
+	for range sockets {
+		open = append(open, h.connect("/"))
+	}
+	for _, s := range open {
+		s.leave(1000, "")
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		h.mu.Lock()
+		n := len(h.lines)
+		h.mu.Unlock()
+		if n == sockets {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d close handlers ran", n, sockets)
+		}
+	}
+}
+
 // A peer that is behind is told of by -1, and by drain when it is not any more.
 func TestSocket_backpressure(t *testing.T) {
 	h := start(t, Config{Workers: 1}, `
