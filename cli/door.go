@@ -99,6 +99,7 @@ func (d door) open(c edge.Config, table *tlsTable, command func(host string, por
 
 // redirectFrom sends who comes to a port by http to the entrance. c is how that serves.
 func (e *entrance) redirectFrom(host string, port int, c edge.Config) (err error) {
+	c.Inherited = nil
 	c.Handler, c.TLS, c.HSTS, c.H2C, c.Loops, c.Access = e.certifier.before(redirect(e.Addr().(*net.TCPAddr).Port)), nil, 0, false, 1, nil
 	from := door{host: host, port: port}
 	c.Addr = net.JoinHostPort(from.host, strconv.Itoa(from.port))

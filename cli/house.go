@@ -209,6 +209,9 @@ func (h *house) listen() (*entrance, error) {
 		return nil, refused(`set server.trusted_proxies = ["10.0.0.0/8"]`, "server.proxy_protocol is set, and no proxy is trusted to speak it")
 	}
 	d := edge.Config{Loops: h.loops, Handler: h, HSTS: c.TLS.hsts(), H2C: c.Server.H2C, Deflate: c.Server.Deflate, Compress: !c.Uncompressed, Proxies: &c.Server.Proxies, Access: h.answered, Log: h.journal.log}
+	if d.Inherited, err = inherited(h.process.getenv); err != nil {
+		return nil, failed("", "take over sockets: %v", err)
+	}
 	root := filepath.Dir(c.File)
 	if h.door.certifier, err = newCertifier(&c.TLS, root, h.process.getenv, h.journal.log); err != nil {
 		return nil, err

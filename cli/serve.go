@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -55,10 +54,6 @@ type serveOptions struct {
 // serve serves o until a signal.
 func serve(p *process, o serveOptions) error {
 	ending, again := p.signals(os.Interrupt, syscall.SIGTERM), p.signals(syscall.SIGHUP)
-	if p.getenv("LISTEN_FDS") != "" && p.getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
-		return refused("remove the .socket unit, and set server.listen in "+configFile,
-			"the service manager passes a socket (LISTEN_FDS), but every event loop has to open its own")
-	}
 	p.term.backlog = newBacklog() // before there is another goroutine that prints
 	p.term.backlog.loss = o.journal.loss
 	ready, err := openReadyFile(p.dir, o.readyFile)

@@ -281,3 +281,57 @@ func TestServe_assetsChange(t *testing.T) {
 	clients.Wait()
 	t.Logf("%d requests, %d failed", asked.Load(), failed.Load())
 }
+
+// TestServe_inherited passes a listening socket to one process after another, as systemd does: what comes between waits.
+func TestServe_inherited(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	socket, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	path, err := exec.LookPath("fortuna") // testscript.Main has put it into the PATH
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	code := filepath.Join(dir, "index.js")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	for i := range 3 {
+		want := fmt.Sprint("run ", i)
+		if err := os.WriteFile(code, []byte("export default () => new Response('"+want+"')"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		answered := make(chan error, 1)
+		go func() { // before anybody serves
+			r, err := client.Get("http://" + l.Addr().String())
+			if err == nil {
+				var body []byte
+				if body, err = io.ReadAll(r.Body); err == nil && string(body) != want {
+					err = &unexpected{string(body)}
+				}
+				r.Body.Close()
+			}
+			answered <- err
+		}()
+		cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve "$1"`, path, dir)
+		cmd.ExtraFiles = []*os.File{socket}
+		var said bytes.Buffer
+		cmd.Stderr = &said
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		err := <-answered
+		if kill := cmd.Process.Signal(syscall.SIGTERM); kill != nil {
+			t.Error(kill)
+		}
+		_ = cmd.Wait() // as by a signal
+		if err != nil {
+			t.Fatalf("run %d: %v\n%s", i, err, &said)
+		}
+	}
+}

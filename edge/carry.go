@@ -90,12 +90,18 @@ func carry(c *conn) {
 	default:
 		c.x.driver, c.x.home = k, k
 	}
-	s.mu.Lock()
-	s.carrying[k] = struct{}{}
-	s.mu.Unlock()
-	s.carried.Add(1)
-	s.carriers.Add(1)
-	go k.run(int(c.fd))
+	fd := int(c.fd)
+	k.start(func() (net.Conn, error) { return adopt(fd) })
+}
+
+// start begins to carry the connection that open gives.
+func (k *carrier) start(open func() (net.Conn, error)) {
+	k.s.mu.Lock()
+	k.s.carrying[k] = struct{}{}
+	k.s.mu.Unlock()
+	k.s.carried.Add(1)
+	k.s.carriers.Add(1)
+	go k.run(open)
 }
 
 // Index is negative: no other connection shares this loop.
@@ -191,16 +197,16 @@ func (k *carrier) cut() {
 }
 
 // run is the life of a carried connection.
-func (k *carrier) run(fd int) {
+func (k *carrier) run(open func() (net.Conn, error)) {
 	defer k.end()
-	nc, err := adopt(fd)
-	if err != nil {
-		k.s.log.Error("carry connection", "err", err)
-		return
-	}
+	nc, err := open()
 	k.mu.Lock()
 	k.nc = nc
 	k.mu.Unlock()
+	if err != nil {
+		k.s.log.Debug("carry connection", "err", err)
+		return
+	}
 	socket := slowConn{nc, &k.s.limits}
 	stream, ok := k.attach(socket)
 	if !ok {

@@ -9,6 +9,7 @@ package edge
 
 import (
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
@@ -18,18 +19,19 @@ import (
 
 // Config says what a server listens on and who answers.
 type Config struct {
-	Addr     string           // host:port; port 0 picks a free one, an empty host means every address
-	Loops    int              // event loops, each with its goroutine; 0 means one per core
-	Handler  exchange.Handler // required
-	TLS      *tls.Server      // nil: connections are plain; whoever opened it closes it
-	HSTS     time.Duration    // with TLS, how long browsers shall use nothing else for this host (RFC 6797); 0: not said
-	H2C      bool             // HTTP/2 without TLS for clients that begin with it (RFC 9113 section 3.3); else they get 505
-	Compress bool             // text is encoded for clients that ask for it (edge/compress)
-	Deflate  bool             // WebSockets may compress messages (RFC 7692), which costs more than it saves where those are small
-	Proxies  *forwarded.Trust // whose word about clients is taken; nil: nobody's
-	Limits   Limits           // zero fields mean those of DefaultLimits
-	Access   func(Record)     // called when an answer is complete, on the goroutine that completed it; nil: none
-	Log      *slog.Logger     // nil: slog.Default()
+	Addr      string           // host:port; port 0 picks a free one, an empty host means every address
+	Loops     int              // event loops, each with its goroutine; 0 means one per core
+	Handler   exchange.Handler // required
+	Inherited []net.Listener   // of TCP, opened by somebody else: then Addr is not listened on. The server closes them
+	TLS       *tls.Server      // nil: connections are plain; whoever opened it closes it
+	HSTS      time.Duration    // with TLS, how long browsers shall use nothing else for this host (RFC 6797); 0: not said
+	H2C       bool             // HTTP/2 without TLS for clients that begin with it (RFC 9113 section 3.3); else they get 505
+	Compress  bool             // text is encoded for clients that ask for it (edge/compress)
+	Deflate   bool             // WebSockets may compress messages (RFC 7692), which costs more than it saves where those are small
+	Proxies   *forwarded.Trust // whose word about clients is taken; nil: nobody's
+	Limits    Limits           // zero fields mean those of DefaultLimits
+	Access    func(Record)     // called when an answer is complete, on the goroutine that completed it; nil: none
+	Log       *slog.Logger     // nil: slog.Default()
 }
 
 // Record is what there is to say about one answer.

@@ -40,19 +40,21 @@ type Server struct {
 	started    time.Time
 	sweepEvery time.Duration
 
-	open     atomic.Int64
-	carried  atomic.Int64
-	sockets  atomic.Int64
-	encoding atomic.Int64 // streams that are encoded
-	refusing atomic.Int64 // refused connections that linger
-	inflight atomic.Int64
-	accepted atomic.Uint64
-	refused  atomic.Uint64
-	draining atomic.Bool
-	empty    chan struct{} // told when open falls to 0
-	closing  chan struct{} // closed by Close
-	closed   sync.Once
-	carriers sync.WaitGroup
+	open      atomic.Int64
+	carried   atomic.Int64
+	sockets   atomic.Int64
+	encoding  atomic.Int64 // streams that are encoded
+	refusing  atomic.Int64 // refused connections that linger
+	inflight  atomic.Int64
+	accepted  atomic.Uint64
+	refused   atomic.Uint64
+	draining  atomic.Bool
+	empty     chan struct{} // told when open falls to 0
+	closing   chan struct{} // closed by Close
+	closed    sync.Once
+	carriers  sync.WaitGroup
+	inherited []net.Listener
+	takers    sync.WaitGroup
 
 	mu       sync.Mutex
 	perIP    map[netip.Addr]int
@@ -78,6 +80,13 @@ func Listen(cfg Config) (*Server, error) {
 	}
 	s.h2, s.h2c, s.deflate, s.compress = h2.New(s.limits.h2(), s.log), cfg.H2C, cfg.Deflate, cfg.Compress
 	s.sweepEvery = s.limits.sweepEvery()
+	if len(cfg.Inherited) > 0 {
+		if err := s.listenInherited(cfg.Inherited); err != nil {
+			s.h2.Close()
+			return nil, err
+		}
+		return s, nil
+	}
 	if err := s.bind(cfg.Addr); err != nil {
 		s.h2.Close()
 		return nil, fmt.Errorf("listen on %q: %w", cfg.Addr, err)
@@ -164,6 +173,7 @@ func (s *Server) Respond(ctx context.Context) error {
 // says how many connections are left. The loops run on, for what handlers have still to do on them; Close ends them.
 func (s *Server) Drain(ctx context.Context) error {
 	s.draining.Store(true)
+	s.closeInherited()
 	for _, l := range s.loops {
 		l.Post(l.drain)
 	}
@@ -187,6 +197,8 @@ func (s *Server) Drain(ctx context.Context) error {
 func (s *Server) Close() error {
 	s.closed.Do(func() {
 		close(s.closing)
+		s.closeInherited()
+		s.takers.Wait()
 		for _, l := range s.loops {
 			l.halt()
 		}
@@ -200,7 +212,16 @@ func (s *Server) Close() error {
 		s.mu.Unlock()
 		s.h2.Close()
 		s.carriers.Wait()
-		closeSocket(s.claim)
+		if s.claim >= 0 {
+			closeSocket(s.claim)
+		}
 	})
 	return nil
+}
+
+// closeInherited accepts no more from sockets that others opened: who opened them keeps what comes.
+func (s *Server) closeInherited() {
+	for _, l := range s.inherited {
+		_ = l.Close() // it may be closed already
+	}
 }
