@@ -10,6 +10,7 @@ import (
 	"net"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -145,14 +146,29 @@ func TestEvio_wakeAsksForAction(t *testing.T) {
 // E4: a failed accept ends Serve, which returns nil; loop.run serves again.
 func TestEvio_acceptErrorEndsServe(t *testing.T) {
 	done := make(chan error, 1)
-	serving := make(chan net.Addr, 1)
+	serving, opened := make(chan net.Addr, 1), make(chan struct{}, 1)
 	go func() {
 		done <- evio.Serve(evio.Events{
 			NumLoops: 1,
 			Serving:  func(s evio.Server) evio.Action { serving <- s.Addrs[0]; return evio.None },
+			Opened: func(evio.Conn) ([]byte, evio.Options, evio.Action) {
+				opened <- struct{}{}
+				return nil, evio.Options{}, evio.None
+			},
 		}, "tcp://127.0.0.1:0?reuseport=true")
 	}()
 	addr := (<-serving).(*net.TCPAddr)
+	// A loop that ends before Serve waits for it is never noticed: its signal is lost. By now it waits.
+	nc, err := net.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	<-opened
+	eventually(t, "Serve waits", func() bool {
+		stacks := make([]byte, 1<<20)
+		return bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("evio.(*server).waitForShutdown"))
+	})
 	failAccepts(t, addr.Port)
 	select {
 	case err := <-done:
