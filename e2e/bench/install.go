@@ -224,8 +224,11 @@ func (b *bench) locate(ctx context.Context, t *toolbox, name string) error {
 	// npm may have brought builds for several processors or C libraries; one of them runs here.
 	for _, path := range candidates {
 		version := "--version"
-		if name == "nginx" || name == "wrk" {
+		switch name {
+		case "nginx", "wrk":
 			version = "-v"
+		case "caddy":
+			version = "version"
 		}
 		c := exec.CommandContext(ctx, path, version)
 		c.Env = t.env
