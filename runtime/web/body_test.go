@@ -1,6 +1,8 @@
 package web
 
 import (
+	"bytes"
+	"strconv"
 	"testing"
 
 	"github.com/dop251/goja"
@@ -28,6 +30,33 @@ func TestBody_streamOfBytes(t *testing.T) {
 		{`return await new Response('').body.getReader().read().then(r => r.done)`, "true"},
 		{`const a = new Response('x'); a.body; a.body; return await a.text()`, "x"},
 	})
+}
+
+// What is answered cannot be changed afterwards: bytes are copied for each answer, those of a Blob, which nobody can
+// change, are shared.
+func TestBody_bytesOfAnAnswer(t *testing.T) {
+	r, _ := newTestRealm(t)
+	v, err := r.VM.RunString(`
+		const bytes = new Uint8Array([120]), kept = new Blob([bytes]), early = new Response(bytes)
+		bytes[0] = 121;
+		[early, new Response(bytes), new Response(kept), new Response(kept)]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var data [4][]byte
+	for i := range data {
+		s, ok := half[*response](v.ToObject(r.VM).Get(strconv.Itoa(i)).ToObject(r.VM))
+		if !ok {
+			t.Fatalf("%d is no response", i)
+		}
+		data[i] = s.content().data
+	}
+	if got := string(bytes.Join(data[:], nil)); got != "xyxx" {
+		t.Errorf("the bodies are %q, want xyxx", got)
+	}
+	if &data[2][0] != &data[3][0] {
+		t.Error("the bytes of a Blob are copied for each answer")
+	}
 }
 
 func BenchmarkBody_passedOn(b *testing.B) {
