@@ -14,7 +14,7 @@ import (
 const (
 	// encodedInlineBytes is the size of a body up to which it is encoded on its loop, within a millisecond.
 	encodedInlineBytes = 64 << 10
-	// encodedStreamsMax is how many streams are encoded at a time: each holds an encoder of some hundred kB for its life.
+	// encodedStreamsMax is how many streams are encoded at a time: each holds an encoder of about 1 MB for its life.
 	encodedStreamsMax = 100
 )
 
