@@ -69,7 +69,8 @@ func (x *answer) encodable() (given, ok bool) {
 			gains = compress.Gains(f.Value)
 		case exchange.EqualFold(f.Name, "Content-Encoding"):
 			given = true
-		case exchange.EqualFold(f.Name, "Cache-Control") && strings.Contains(strings.ToLower(f.Value), "no-transform"), exchange.EqualFold(f.Name, "Content-Range"):
+		case exchange.EqualFold(f.Name, "Cache-Control") && strings.Contains(strings.ToLower(f.Value), "no-transform"), exchange.EqualFold(f.Name, "Content-Range"),
+			exchange.EqualFold(f.Name, "Content-Digest"), exchange.EqualFold(f.Name, "Repr-Digest"): // of the bytes as they are (RFC 9530)
 			return given, false
 		}
 	}

@@ -96,6 +96,7 @@ func TestAnswer_encoded(t *testing.T) {
 		{"the handler did", "/", "gzip", "X-Say-Content-Encoding: aws-chunked", "aws-chunked", false},
 		{"the handler wants none", "/", "gzip", "X-Say-Content-Encoding: identity", "", false},
 		{"not to be changed", "/", "gzip", "X-Say-Cache-Control: public, no-transform", "", false},
+		{"digested", "/", "gzip", "X-Say-Content-Digest: sha-256=:AAAA:", "", false},
 		{"a part", "/partial", "gzip", "", "", false},
 	}
 	for name, text := range map[string]string{"medium": medium, "large": large} {

@@ -12,9 +12,6 @@ import (
 	"github.com/fortunadws/fortuna/edge/http1"
 )
 
-// takePause is how long a listener rests after a failed accept, which is mostly one for want of descriptors.
-const takePause = 10 * time.Millisecond
-
 // listenInherited serves what comes to sockets that somebody else has opened. evio opens its own, so these connections are
 // carried from the beginning: the price of sockets that outlive the process.
 func (s *Server) listenInherited(listeners []net.Listener) error {
@@ -34,19 +31,22 @@ func (s *Server) listenInherited(listeners []net.Listener) error {
 
 // take accepts connections until the listener is closed.
 func (s *Server) take(l net.Listener) {
-	for {
+	const first = 10 * time.Millisecond
+	for backoff := first; ; {
 		nc, err := l.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
-			s.log.Error("accept", "err", err)
+			s.log.Error("accept", "err", err, "dur", backoff) // mostly for want of descriptors
 			select {
-			case <-time.After(takePause):
+			case <-time.After(backoff):
 			case <-s.closing:
 				return
 			}
+			backoff = min(2*backoff, time.Second)
 		default:
+			backoff = first
 			s.taken(nc)
 		}
 	}

@@ -2,7 +2,6 @@ package kv
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -102,15 +101,11 @@ func (s *Store) Bucket(ctx context.Context, cfg Config) (*Bucket, error) {
 		once, cancel := context.WithTimeout(ctx, attempt)
 		_, err := s.js.CreateOrUpdateStream(once, want)
 		cancel()
-		var refusal *jetstream.APIError
-		switch {
-		case err == nil:
+		if err == nil {
 			return b, nil
-		case errors.As(err, &refusal):
-			a := apiError{Code: refusal.Code, ErrCode: int(refusal.ErrorCode), Description: refusal.Description}
-			if !a.again() {
-				return nil, fmt.Errorf("open bucket %q: %w", cfg.Name, a.err())
-			}
+		}
+		if refusal := apiErrorOf(err); refusal != nil && !refusal.again() {
+			return nil, fmt.Errorf("open bucket %q: %w", cfg.Name, refusal.err())
 		}
 		if err := pause(ctx, err); err != nil {
 			return nil, fmt.Errorf("open bucket %q: %w", cfg.Name, err)

@@ -59,14 +59,19 @@ func (e *apiError) err() error {
 	return fmt.Errorf("kv: the server refused: %s (%d)", e.Description, e.ErrCode)
 }
 
+// apiErrorOf is the server's refusal in a client library's error, or nil.
+func apiErrorOf(err error) *apiError {
+	var a *jetstream.APIError
+	if !errors.As(err, &a) {
+		return nil
+	}
+	return &apiError{Code: a.Code, ErrCode: int(a.ErrorCode), Description: a.Description}
+}
+
 // refusalOf is what a client library's error means.
 func refusalOf(err error) error {
-	var a *jetstream.APIError
-	if errors.As(err, &a) {
-		refusal := apiError{Code: a.Code, ErrCode: int(a.ErrorCode), Description: a.Description}
-		if !refusal.again() {
-			return refusal.err()
-		}
+	if refusal := apiErrorOf(err); refusal != nil && !refusal.again() {
+		return refusal.err()
 	}
 	return fmt.Errorf("%w: %v", ErrUnavailable, err)
 }

@@ -2,7 +2,6 @@ package kv
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -105,7 +104,7 @@ func (b *Bucket) read(ctx context.Context, cfg jetstream.OrderedConsumerConfig, 
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("%w: %v", ErrUnavailable, ctx.Err())
-		case errors.Is(err, jetstream.ErrMsgIteratorClosed), err != nil:
+		case err != nil:
 			return refusalOf(err)
 		}
 		meta, err := m.Metadata()

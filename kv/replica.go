@@ -108,10 +108,7 @@ func (r *Replica) Read(ctx context.Context, s *Space, key string, need Need) (En
 		}
 		t := r.slots[subject]
 		if t == nil {
-			t = &slot{subject: subject}
-			r.slots[subject] = t
-			t.at = r.recent.PushFront(t)
-			r.bytes += t.size()
+			t = r.enter(subject)
 		}
 		if t.loading == nil {
 			return r.load(ctx, t, key) // with the lock
@@ -174,10 +171,7 @@ func (r *Replica) Keep(s *Space, e Entry) {
 	defer r.mu.Unlock()
 	t := r.slots[subject]
 	if t == nil {
-		t = &slot{subject: subject}
-		r.slots[subject] = t
-		t.at = r.recent.PushFront(t)
-		r.bytes += t.size()
+		t = r.enter(subject)
 	}
 	if !t.known || t.entry.Rev < e.Rev {
 		r.set(t, e)
@@ -206,6 +200,15 @@ func (t *slot) size() int64 {
 	return int64(slotBytes + len(t.subject) + len(t.entry.Value) + len(t.entry.Meta))
 }
 
+// enter makes a slot without an entry.
+func (r *Replica) enter(subject string) *slot {
+	t := &slot{subject: subject}
+	r.slots[subject] = t
+	t.at = r.recent.PushFront(t)
+	r.bytes += t.size()
+	return t
+}
+
 func (r *Replica) drop(t *slot) {
 	if r.slots[t.subject] == t {
 		delete(r.slots, t.subject)
@@ -226,12 +229,7 @@ func (r *Replica) apply(c change) {
 	case t == nil || t.known && t.entry.Rev >= c.entry.Rev:
 	case c.whole || c.entry.Deleted:
 		r.set(t, c.entry)
-	case t.loading != nil: // what is being read may be the old one or the new: it is read again
-		t.known = false
-		delete(r.slots, t.subject)
-		r.recent.Remove(t.at)
-		r.bytes -= t.size()
-	default:
+	default: // what is being read just now may be the old one or the new: a slot that is dropped does not keep it
 		r.drop(t)
 	}
 }

@@ -29,7 +29,7 @@ func (s *socket) on(v *vm, job func()) {
 
 func (h *handle) Send(text bool, p []byte) int {
 	s := h.s
-	if s.state.Load() != stateOpen {
+	if s.state.Load() != web.SocketOpen {
 		return 0
 	}
 	if s.full.Load() {
@@ -85,13 +85,13 @@ func (s *socket) rest() {
 // caughtUp tells the handler that its peer is not behind any more. On home.
 func (s *socket) caughtUp() {
 	s.full.Store(false)
-	if s.behind.CompareAndSwap(true, false) && s.state.Load() != stateClosed {
+	if s.behind.CompareAndSwap(true, false) && s.state.Load() != web.SocketClosed {
 		s.put(&socketEvent{kind: drained})
 	}
 }
 
 func (h *handle) Ping(p []byte) int {
-	if h.s.state.Load() != stateOpen {
+	if h.s.state.Load() != web.SocketOpen {
 		return 0
 	}
 	h.s.on(h.inv.vm, func() { _ = h.s.peer.Ping(p) }) // a socket that has closed needs none
@@ -99,7 +99,7 @@ func (h *handle) Ping(p []byte) int {
 }
 
 func (h *handle) Close(code int, reason string) {
-	if h.s.state.CompareAndSwap(stateOpen, stateClosing) {
+	if h.s.state.CompareAndSwap(web.SocketOpen, web.SocketClosing) {
 		h.s.on(h.inv.vm, func() { h.s.peer.Close(code, reason) })
 	}
 }

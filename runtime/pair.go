@@ -19,8 +19,8 @@ type pair struct {
 // couple answers with the other end of a pair. It runs in a turn.
 func (inv *invocation) couple(a web.Answer) {
 	if _, err := exchange.CheckUpgrade(inv.request, a.Header); err != nil {
-		header := append(err.Header, exchange.Field{Name: "Content-Type", Value: "text/plain; charset=utf-8"})
-		inv.answer(err.Status, header, []byte(err.Message+"\n"))
+		p := noUpgrade(err)
+		inv.answer(p.status, p.header, p.body)
 		return
 	}
 	if inv.answered || !inv.dep.acquire() {

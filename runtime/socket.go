@@ -89,13 +89,13 @@ func (s *socket) open(x exchange.Exchange, header []exchange.Field) {
 	if err != nil { // the client has left, or the server drains
 		refuseSocket(x, err)
 		if s.early = nil; s.pair != nil {
-			s.state.Store(stateClosed)
+			s.state.Store(web.SocketClosed)
 			s.put(&socketEvent{kind: closed, code: 1006})
 		}
 		return
 	}
 	s.peer = peer
-	s.state.Store(stateOpen)
+	s.state.Store(web.SocketOpen)
 	for _, job := range s.early {
 		job(peer)
 	}
@@ -111,7 +111,7 @@ func (s *socket) open(x exchange.Exchange, header []exchange.Field) {
 func (s *socket) with(job func(peer exchange.Socket)) {
 	if s.peer != nil {
 		job(s.peer)
-	} else if s.state.Load() == stateConnecting {
+	} else if s.state.Load() == web.SocketConnecting {
 		s.early = append(s.early, job)
 	}
 }
@@ -122,17 +122,15 @@ func refuseSocket(x exchange.Exchange, err error) {
 	if !ok {
 		return // nobody is there to be answered
 	}
-	header := append(slices.Clone(refused.Header), exchange.Field{Name: "Content-Type", Value: "text/plain; charset=utf-8"})
-	p := part{status: refused.Status, header: header, body: []byte(refused.Message + "\n"), last: true}
+	p := noUpgrade(refused)
 	p.give(x)
 }
 
-const (
-	stateConnecting = iota
-	stateOpen
-	stateClosing
-	stateClosed
-)
+// noUpgrade is the answer to a request that does not ask for a WebSocket by the rules.
+func noUpgrade(e *exchange.HandshakeError) part {
+	header := append(slices.Clone(e.Header), exchange.Field{Name: "Content-Type", Value: "text/plain; charset=utf-8"})
+	return part{status: e.Status, header: header, body: []byte(e.Message + "\n"), last: true}
+}
 
 // Message is a message having come. The next is asked for when its handler has returned.
 func (s *socket) Message(text bool, p []byte) {
@@ -149,7 +147,7 @@ func (s *socket) Drained() {
 
 // Closed is the end.
 func (s *socket) Closed(code int, reason string, clean bool) {
-	s.state.Store(stateClosed)
+	s.state.Store(web.SocketClosed)
 	s.rt.topics.leave(s)
 	s.put(&socketEvent{kind: closed, code: code, reason: reason, clean: clean})
 }
@@ -169,7 +167,7 @@ func (s *socket) pump() {
 		s.running = true
 		s.begin(e)
 	}
-	if !s.running && s.heard && s.state.Load() == stateOpen {
+	if !s.running && s.heard && s.state.Load() == web.SocketOpen {
 		s.waiting = nil
 		s.peer.Next()
 	}
@@ -297,7 +295,7 @@ func (e *socketEvent) End() {
 			time.AfterFunc(closedAgain, func() { s.home.Post(s.pump) }) // a loop that has ended runs no handlers
 			return
 		}
-		if s.state.Load() == stateOpen {
+		if s.state.Load() == web.SocketOpen {
 			s.peer.Close(1013, "too many events")
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/runtime/web"
 )
 
 // topics is who has subscribed to what, on this node.
@@ -17,7 +18,7 @@ type topics struct {
 func (t *topics) join(s *socket, topic string, max int) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s.state.Load() != stateOpen {
+	if s.state.Load() != web.SocketOpen {
 		return nil // it would never leave
 	}
 	if _, has := s.topics[topic]; !has && len(s.topics) >= max {
@@ -88,7 +89,7 @@ func (t *topics) publish(topic string, text bool, p []byte, but *socket) int {
 	for home, sockets := range byLoop {
 		home.Post(func() {
 			for _, s := range sockets {
-				if s.state.Load() == stateOpen {
+				if s.state.Load() == web.SocketOpen {
 					s.send(text, p)
 				}
 			}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -39,17 +41,12 @@ func (f *file) serveConditional(x exchange.Exchange) {
 	f.a.work.Go(func() {
 		var content io.ReadSeeker = bytes.NewReader(v.body)
 		if f.body == nil {
-			opened, err := f.a.root.Open(f.name)
+			opened, info, err := f.open()
 			if err != nil {
 				w.fail()
 				return
 			}
 			defer opened.Close()
-			info, err := opened.Stat()
-			if err != nil {
-				w.fail()
-				return
-			}
 			content, modified, tag = opened, info.ModTime(), `"`+tagOf(info.Size(), info.ModTime())+`"`
 		}
 		for _, h := range v.header {
@@ -61,22 +58,30 @@ func (f *file) serveConditional(x exchange.Exchange) {
 	})
 }
 
+// open opens the file as it is now.
+func (f *file) open() (*os.File, fs.FileInfo, error) {
+	opened, err := f.a.root.Open(f.name)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := opened.Stat()
+	if err != nil {
+		return nil, nil, errors.Join(err, opened.Close())
+	}
+	return opened, info, nil
+}
+
 // stream answers with a file that is read from the disk.
 func (f *file) stream(x exchange.Exchange, status int) {
 	head := x.Request().Method == "HEAD"
 	w := &writer{x: x, loop: x.Loop(), header: http.Header{}, gone: x.Done()}
 	f.a.work.Go(func() {
-		opened, err := f.a.root.Open(f.name)
+		opened, info, err := f.open()
 		if err != nil {
 			w.fail()
 			return
 		}
 		defer opened.Close()
-		info, err := opened.Stat()
-		if err != nil {
-			w.fail()
-			return
-		}
 		for _, h := range f.header {
 			w.header.Add(h.Name, h.Value)
 		}

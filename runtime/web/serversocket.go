@@ -30,12 +30,12 @@ type ServerSocket interface {
 
 var serverSocketClass = conceal("ServerWebSocket")
 
-// The states of a socket (WebSockets, section 3.1).
+// The states of a socket, as readyState (WebSockets, section 3.1).
 const (
-	socketConnecting = iota
-	socketOpen
-	socketClosing
-	socketClosed
+	SocketConnecting = iota
+	SocketOpen
+	SocketClosing
+	SocketClosed
 )
 
 func init() {

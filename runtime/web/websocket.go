@@ -12,7 +12,6 @@ type webSocket struct {
 	accepted bool
 	state    int
 	waiting  []socketItem // what peer has said, until this end is accepted or sent
-	closing  bool         // this end has said that it closes
 }
 
 // socketItem is a message, or the end.
@@ -45,9 +44,9 @@ func init() {
 		panic(r.Exception("NotSupportedError", "WebSocket: connecting to others is not supported yet; new WebSocketPair() and ctx.upgrade answer those who connect here"))
 	}
 	webSocketClass.constants = []constant{
-		{"CONNECTING", socketConnecting}, {"OPEN", socketOpen}, {"CLOSING", socketClosing}, {"CLOSED", socketClosed},
-		{"READY_STATE_CONNECTING", socketConnecting}, {"READY_STATE_OPEN", socketOpen},
-		{"READY_STATE_CLOSING", socketClosing}, {"READY_STATE_CLOSED", socketClosed},
+		{"CONNECTING", SocketConnecting}, {"OPEN", SocketOpen}, {"CLOSING", SocketClosing}, {"CLOSED", SocketClosed},
+		{"READY_STATE_CONNECTING", SocketConnecting}, {"READY_STATE_OPEN", SocketOpen},
+		{"READY_STATE_CLOSING", SocketClosing}, {"READY_STATE_CLOSED", SocketClosed},
 	}
 	webSocketClass.members = []member{
 		method("accept", 0, func(r *Realm, s *webSocket, _ goja.FunctionCall) goja.Value {
@@ -59,15 +58,15 @@ func init() {
 			if !s.accepted {
 				panic(r.Exception("InvalidStateError", "WebSocket.send: call accept() first"))
 			}
-			if s.state == socketOpen {
+			if s.state == SocketOpen {
 				s.tell(r, socketItem{text: text, p: p})
 			}
 			return goja.Undefined()
 		}),
 		method("close", 0, func(r *Realm, s *webSocket, c goja.FunctionCall) goja.Value {
 			code, reason := r.closeArguments("WebSocket.close", c)
-			if s.state == socketOpen {
-				s.state, s.closing = socketClosing, true
+			if s.state == SocketOpen {
+				s.state = SocketClosing
 				s.tell(r, socketItem{end: true, code: code, reason: reason})
 			}
 			return goja.Undefined()
@@ -85,7 +84,7 @@ var webSocketPairClass = expose("WebSocketPair")
 
 func init() {
 	webSocketPairClass.construct = func(r *Realm, c goja.ConstructorCall) any {
-		client, server := &webSocket{state: socketOpen}, &webSocket{state: socketOpen}
+		client, server := &webSocket{state: SocketOpen}, &webSocket{state: SocketOpen}
 		client.peer, server.peer = server, client
 		for i, s := range []*webSocket{client, server} {
 			s.object = r.make(webSocketClass, s)
@@ -138,10 +137,7 @@ func (s *webSocket) hearSoon(r *Realm) {
 		for _, i := range waiting {
 			if i.end {
 				s.ended(r, i.code, i.reason, true)
-				if !s.peer.closing { // the other end hears that it was heard
-					s.peer.closing = true
-				}
-				s.peer.state = socketClosed
+				s.peer.state = SocketClosed
 			} else {
 				s.hear(r, i.text, i.p)
 			}
@@ -151,7 +147,7 @@ func (s *webSocket) hearSoon(r *Realm) {
 }
 
 func (s *webSocket) hear(r *Realm, isText bool, p []byte) {
-	if s.state == socketClosed {
+	if s.state == SocketClosed {
 		return
 	}
 	e := &messageEvent{source: goja.Null()}
@@ -164,10 +160,10 @@ func (s *webSocket) hear(r *Realm, isText bool, p []byte) {
 }
 
 func (s *webSocket) ended(r *Realm, code int, reason string, clean bool) {
-	if s.state == socketClosed {
+	if s.state == SocketClosed {
 		return
 	}
-	s.state = socketClosed
+	s.state = SocketClosed
 	if code == 0 {
 		code = 1005
 	}
