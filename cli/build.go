@@ -160,7 +160,7 @@ func unserved(d runtime.Deployed) (warnings []string) {
 
 // measureStartUp starts b a few times, each in a new VM, and says what was found, with the median of the times.
 func measureStartUp(p *project, b *bundle.Bundle) (deployed runtime.Deployed, err error) {
-	c, err := p.runtime(1)
+	c, err := p.runtime(1, nil)
 	if err != nil {
 		return deployed, err
 	}

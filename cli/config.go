@@ -56,6 +56,8 @@ type config struct {
 	Uncompressed      bool // answers are sent as they are
 	TLS               tlsTable
 	Assets            assetsTable
+	State             stateTable
+	KV                map[string]kvTable // namespaces, by their names in env
 }
 
 // configKeys are what fortuna.toml may hold; "*" is any one key.
@@ -169,6 +171,35 @@ var configKeys = map[string]func(c *config, v value) error{
 		c.Uncompressed = !on
 		return err
 	},
+	"kv.*":                   (*config).namespace,
+	"state.dir":              func(c *config, v value) (err error) { c.State.Dir, err = v.text(); return },
+	"state.durability":       func(c *config, v value) error { return c.State.durability(v) },
+	"state.store_bytes":      func(c *config, v value) error { return c.Assets.bytes(&c.State.StoreBytes, v) },
+	"state.cache_bytes":      func(c *config, v value) error { return c.Assets.bytes(&c.State.CacheBytes, v) },
+	"state.nats.url":         func(c *config, v value) (err error) { c.State.External.URL, err = v.text(); return },
+	"state.nats.credentials": func(c *config, v value) (err error) { c.State.External.Credentials, err = v.text(); return },
+	"state.nats.replicas":    func(c *config, v value) (err error) { c.State.External.Copies, err = v.integer(1, 5); return },
+	"state.cluster.name": func(c *config, v value) (err error) {
+		c.State.Cluster.Name, err = v.text()
+		c.State.Cluster.at = v
+		return
+	},
+	"state.cluster.node": func(c *config, v value) (err error) {
+		c.State.Cluster.Node, err = v.text()
+		c.State.Cluster.at = v
+		return
+	},
+	"state.cluster.listen": func(c *config, v value) (err error) {
+		c.State.Cluster.Listen, err = v.text()
+		c.State.Cluster.at = v
+		return
+	},
+	"state.cluster.members": func(c *config, v value) (err error) {
+		c.State.Cluster.Members, err = v.texts()
+		c.State.Cluster.at = v
+		return
+	},
+	"state.cluster.secret_file": func(c *config, v value) (err error) { c.State.Cluster.SecretFile, err = v.text(); return },
 	"limits.*": func(c *config, v value) error {
 		c.Limits = append(c.Limits, v)
 		return nil

@@ -26,6 +26,8 @@ func devCommand() *cli.Command {
 			&cli.BoolFlag{Name: "https", Usage: "serve https: with the certificate of [tls], else with one for this machine"},
 			&cli.BoolFlag{Name: "open", Usage: "open a browser when ready"},
 			&cli.StringFlag{Name: "log-level", Value: "debug", Usage: "least severe `level` shown: " + list(levels)},
+			&cli.StringFlag{Name: "persist-to", Usage: "`directory` that keeps state (default: " + devState + " in the project)"},
+			&cli.BoolFlag{Name: "fresh", Usage: "begin without the state of earlier runs: it is deleted"},
 			readyFileFlag(),
 		}, sourceFlags()...),
 		Action: func(c *cli.Context) error {
@@ -34,6 +36,7 @@ func devCommand() *cli.Command {
 				return err
 			}
 			o := devOptions{
+				persistTo: c.String("persist-to"), fresh: c.Bool("fresh"),
 				source: from, readyFile: c.String("ready-file"), level: slices.Index(levels, c.String("log-level")), open: c.Bool("open"),
 				https: c.Bool("https"),
 			}
@@ -70,7 +73,9 @@ type devOptions struct {
 	port      *int   // nil: what fortuna.toml says
 	host      string // "": what fortuna.toml says
 	readyFile string
-	level     int // index in levels
+	level     int    // index in levels
+	persistTo string // "": what fortuna.toml says
+	fresh     bool
 	open      bool
 	https     bool // also when fortuna.toml says nothing
 }
@@ -106,7 +111,8 @@ func dev(p *process, o devOptions) error {
 	case sig := <-signals:
 		code, _ := w.front.now()
 		drain(server, code, drainDeadline, signals)
-		return endedBy(sig)
+		cancel()
+		return errors.Join(endedBy(sig), <-ended) // the store is closed in good order
 	}
 }
 

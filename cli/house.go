@@ -31,6 +31,7 @@ type house struct {
 	admin    *admin.Server // nil: nowhere
 	tally    tally
 	tracer   *tracer // nil: no spans are sent
+	state    *state
 
 	mu     sync.RWMutex     // held while code begins an exchange, so that code is not retired in between
 	code   *runtime.Runtime // nil until open
@@ -52,6 +53,7 @@ func (h *house) open() error {
 	if err != nil {
 		return err
 	}
+	h.state = &state{dir: p.stateDir(h.process.dir, "", serveState, h.process.getenv), log: h.journal.log}
 	h.tellsID, h.journal.share = p.config.Server.TellsID, p.config.accessShare()
 	if h.tracer, err = newTracer(p, h.process.getenv, Version, h.journal.warn); err != nil {
 		return err
@@ -95,6 +97,9 @@ func (h *house) close() error {
 	if h.admin != nil {
 		err = h.admin.Close()
 	}
+	if h.state != nil {
+		h.state.close()
+	}
 	return err
 }
 
@@ -121,7 +126,7 @@ func (h *house) load(p *project) (hash string, err error) {
 	if err != nil {
 		return "", h.journal.fault(buildFault(p, err))
 	}
-	c, err := p.runtime(h.loops)
+	c, err := p.runtime(h.loops, h.state)
 	if err != nil {
 		return "", err
 	}

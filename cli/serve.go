@@ -70,7 +70,7 @@ func serve(p *process, o serveOptions) error {
 		return endedBy(sig)
 	}
 	if err != nil {
-		return err
+		return errors.Join(err, h.close())
 	}
 	server, err := h.listen()
 	if err != nil {

@@ -74,12 +74,15 @@ func (s source) variables(dir string, p *project) ([]variable, error) {
 	return slices.SortedFunc(maps.Values(byName), func(a, b variable) int { return strings.Compare(a.name, b.name) }), nil
 }
 
-// runtime is the configuration of a runtime for the project, without what it reports to.
-func (p *project) runtime(loops int) (runtime.Config, error) {
-	limits, _, err := p.config.limits()
-	if err != nil {
-		return runtime.Config{}, err
+// runtime is the configuration of a runtime for the project with state s, without what it reports to.
+func (p *project) runtime(loops int, s *state) (c runtime.Config, err error) {
+	c = runtime.Config{Vars: p.config.Vars, Loops: loops}
+	if c.Limits, _, err = p.config.limits(); err != nil {
+		return c, err
 	}
-	egress, err := p.config.egress()
-	return runtime.Config{Limits: limits, Vars: p.config.Vars, Egress: egress, Loops: loops}, err
+	if c.Egress, err = p.config.egress(); err != nil {
+		return c, err
+	}
+	c.Bindings, err = s.bindings(p, c.Limits.State)
+	return c, err
 }

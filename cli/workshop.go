@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,7 +32,8 @@ type workshop struct {
 	running string   // hash of the bundle that code runs; "" when none
 	inputs  []string // the files of the last build
 	door    door     // as it was opened
-	wide    bool     // every file of the project is watched, not only those of the bundle
+	state   *state
+	wide    bool // every file of the project is watched, not only those of the bundle
 }
 
 func newWorkshop(p *process, o devOptions) *workshop {
@@ -41,11 +43,15 @@ func newWorkshop(p *process, o devOptions) *workshop {
 // open reads the project. Close the workshop unless there was an error.
 func (w *workshop) open() error {
 	if err := w.configure(); err != nil {
+		if w.state != nil {
+			w.state.close()
+		}
 		return err
 	}
 	var err error
 	if w.watcher, err = newWatcher(); err != nil {
 		w.builder.Close()
+		w.state.close()
 		return failed("", "watch files: %v", err)
 	}
 	return nil
@@ -56,6 +62,14 @@ func (w *workshop) configure() error {
 	p, vars, err := w.options.source.open(w.process.dir)
 	if err != nil {
 		return err
+	}
+	if w.state == nil {
+		w.state = &state{dir: p.stateDir(w.process.dir, w.options.persistTo, devState, w.process.getenv), log: slog.New(slog.NewTextHandler(streamWriter{w.process.term, w.process.term.err}, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+		if w.options.fresh {
+			if err := w.state.erase(); err != nil {
+				return err
+			}
+		}
 	}
 	code, err := w.newRuntime(p)
 	if err != nil {
@@ -111,7 +125,7 @@ func (w *workshop) changeAssets(files []string) bool {
 }
 
 func (w *workshop) newRuntime(p *project) (*runtime.Runtime, error) {
-	c, err := p.runtime(w.loops)
+	c, err := p.runtime(w.loops, w.state)
 	if err != nil {
 		return nil, err
 	}
@@ -259,7 +273,7 @@ func configFault(err error) *fault {
 func (w *workshop) greet() {
 	t := w.process.term
 	t.note("%s %s", t.err.paint(bold, w.project.name()), t.err.paint(dim, w.project.entry))
-	if len(w.vars) == 0 {
+	if len(w.vars)+len(w.project.config.KV) == 0 {
 		return
 	}
 	var b strings.Builder
@@ -268,6 +282,9 @@ func (w *workshop) greet() {
 	for _, v := range w.vars {
 		fmt.Fprintf(table, "  env.%s\tvariable\t%s\n", t.err.printable(v.name), v.source)
 	}
+	for _, name := range slices.Sorted(maps.Keys(w.project.config.KV)) {
+		fmt.Fprintf(table, "  env.%s\tkey-value\t%s\n", name, t.err.printable(relative(w.project.root, w.state.dir)))
+	}
 	_ = table.Flush() // into memory
 	t.note("%s", strings.TrimRight(b.String(), "\n"))
 }
@@ -275,5 +292,6 @@ func (w *workshop) greet() {
 // close frees what open took.
 func (w *workshop) close() error {
 	w.builder.Close()
+	w.state.close()
 	return w.watcher.Close()
 }

@@ -42,6 +42,7 @@ var layers = []struct {
 	{"runtime/cookie", nil, "a cookie is text: who sends it and who reads it is not its business"},
 	{"runtime/urlpattern", []string{"runtime/bundle"}, "patterns are matched without a VM; what \\p{...} means is written once, for the bundler"},
 	{"runtime/web", []string{"runtime/web/...", "runtime/cookie", "runtime/router", "runtime/urlpattern", "edge/exchange"}, "the web platform reaches its VM through web.Host only"},
+	{"runtime/binding", []string{"runtime/web", "kv/...", "edge/exchange"}, "bindings are where code meets state; a VM and its turns are runtime's business"},
 	{"kv", nil, "state knows nothing of who asks for it, nor where its server runs"},
 	{"kv/embedded", nil, "a server knows nothing of what it stores"},
 	{"templates", nil, "templates are files"},

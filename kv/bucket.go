@@ -12,6 +12,7 @@ import (
 
 // Sizes of a message's parts.
 const (
+	ValueBytesMax   = 512 << 10
 	MetaBytesMax    = 1 << 10
 	headerBytesMax  = 4 << 10 // ours and the server's
 	payloadBytesMax = 1 << 20 // the server's for a whole message
@@ -30,7 +31,7 @@ const HistoryMax = 64
 // Config is of a bucket, which is made or changed to have it when it is opened.
 type Config struct {
 	Name          string // letters, digits, "_" and "-"
-	ValueBytesMax int    // 0: 512 kB
+	ValueBytesMax int    // 0: the constant of that name
 	BytesMax      int64  // of the whole bucket; 0: what the server allows
 	History       int    // revisions kept of each key, HistoryMax at most; 0: one. With more, no entry can have a time to live
 	// Announce is what the server tells everybody about a write.
@@ -61,7 +62,7 @@ var bucketName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // Bucket opens a bucket, making it if it does not exist.
 func (s *Store) Bucket(ctx context.Context, cfg Config) (*Bucket, error) {
 	if cfg.ValueBytesMax == 0 {
-		cfg.ValueBytesMax = 512 << 10
+		cfg.ValueBytesMax = ValueBytesMax
 	}
 	cfg.History = max(cfg.History, 1)
 	switch {
@@ -72,7 +73,7 @@ func (s *Store) Bucket(ctx context.Context, cfg Config) (*Bucket, error) {
 	case cfg.History > HistoryMax:
 		return nil, fmt.Errorf("open bucket %q: %d revisions of a key, at most %d are possible", cfg.Name, cfg.History, HistoryMax)
 	}
-	b := &Bucket{s: s, cfg: cfg, base: "$KV." + cfg.Name + ".", stream: "KV_" + cfg.Name, changes: "fortuna.kv." + cfg.Name + "."}
+	b := s.bucket(cfg)
 	want := jetstream.StreamConfig{
 		Name:               b.stream,
 		Subjects:           []string{b.base + ">"},
@@ -113,6 +114,28 @@ func (s *Store) Bucket(ctx context.Context, cfg Config) (*Bucket, error) {
 	}
 }
 
+// Existing gives a bucket that was made before, by whoever knows its configuration. The error is ErrNotFound when there is none.
+func (s *Store) Existing(ctx context.Context, name string) (*Bucket, error) {
+	if !bucketName.MatchString(name) {
+		return nil, fmt.Errorf("open bucket %q: a name is 1 to 64 letters, digits, \"_\" and \"-\"", name)
+	}
+	b := s.bucket(Config{Name: name})
+	info, err := s.js.Stream(ctx, b.stream)
+	if err != nil {
+		return nil, refusalOf(err)
+	}
+	is := info.CachedInfo().Config
+	b.cfg.History, b.cfg.ValueBytesMax = int(is.MaxMsgsPerSubject), int(is.MaxMsgSize)-headerBytesMax
+	if is.RePublish != nil && is.RePublish.HeadersOnly {
+		b.cfg.Announce = Keys
+	}
+	return b, nil
+}
+
+func (s *Store) bucket(cfg Config) *Bucket {
+	return &Bucket{s: s, cfg: cfg, base: "$KV." + cfg.Name + ".", stream: "KV_" + cfg.Name, changes: "fortuna.kv." + cfg.Name + "."}
+}
+
 // Space is the part of a bucket whose keys begin with names of an owner: they cannot be left by any key.
 func (b *Bucket) Space(names ...string) *Space {
 	base := []byte(b.base)
@@ -129,6 +152,9 @@ func (b *Bucket) Space(names ...string) *Space {
 	}
 	return &Space{b: b, base: string(base)}
 }
+
+// History is how many revisions of a key are kept.
+func (b *Bucket) History() int { return b.cfg.History }
 
 // Space is what one owner sees of a bucket. Its methods may be called from any goroutine.
 type Space struct {

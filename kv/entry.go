@@ -25,6 +25,14 @@ func (e *Entry) Live(now time.Time) bool {
 	return !e.Deleted && (e.Expires.IsZero() || now.Before(e.Expires))
 }
 
+// Left is the time it has to live, in whole seconds, at least one; 0 when it does not expire.
+func (e *Entry) Left() time.Duration {
+	if e.Expires.IsZero() {
+		return 0
+	}
+	return max(time.Until(e.Expires).Truncate(time.Second), time.Second)
+}
+
 // Header fields of messages.
 const (
 	headerOperation  = "KV-Operation"       // of JetStream's KeyValue, so that its tools read our buckets

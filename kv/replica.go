@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,6 +26,43 @@ type Replica struct {
 	recent list.List        // of slots, the last read first
 	bytes  int64
 	feeds  map[*Watcher]struct{}
+	ears   map[*Listener]struct{}
+}
+
+// Listener is told of every change of a Space, in order, on one goroutine that it must not hold up.
+type Listener struct {
+	Space   *Space
+	Changed func(e Entry) // with its value only if the bucket announces it
+	Missed  func()        // changes were missed: any entry may be another by now
+}
+
+// Listen begins to tell l. The returned function ends that.
+func (r *Replica) Listen(l *Listener) (end func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ears == nil {
+		r.ears = map[*Listener]struct{}{}
+	}
+	r.ears[l] = struct{}{}
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.ears, l)
+	}
+}
+
+// told gives a change to who listens. It is called without the lock.
+func (r *Replica) told(ears []*Listener, c change) {
+	for _, l := range ears {
+		if key, ok := l.Space.key(c.subject); ok {
+			e := c.entry
+			e.Key = key
+			if !e.Live(time.Now()) {
+				e.Value, e.Deleted = nil, true
+			}
+			l.Changed(e)
+		}
+	}
 }
 
 // slot is an entry, or the wait for one.
@@ -37,7 +76,7 @@ type slot struct {
 
 // Need is how fresh an entry must be. The zero Need takes what is cached, however old.
 type Need struct {
-	Rev   uint64        // of this revision or later
+	Rev   uint64        // with every change up to this revision of the bucket
 	Bound time.Duration // with everything acknowledged this long ago; 0: no matter
 }
 
@@ -81,7 +120,7 @@ func (r *Replica) Cached(s *Space, key string, need Need) (e Entry, ok bool) {
 
 func (r *Replica) cached(subject, key string, need Need) (Entry, bool) {
 	t := r.slots[subject]
-	if t == nil || !t.known || t.entry.Rev < need.Rev || need.Bound > 0 && r.feed.bound() > need.Bound {
+	if t == nil || !t.known || t.entry.Rev < need.Rev && r.feed.applied.Load() < need.Rev || need.Bound > 0 && r.feed.bound() > need.Bound {
 		return Entry{}, false
 	}
 	r.recent.MoveToFront(t.at)
@@ -220,6 +259,8 @@ func (r *Replica) drop(t *slot) {
 // apply takes a change. On the feed's goroutine.
 func (r *Replica) apply(c change) {
 	r.mu.Lock()
+	ears := slices.Collect(maps.Keys(r.ears))
+	defer r.told(ears, c)
 	defer r.mu.Unlock()
 	for w := range r.feeds {
 		w.offer(c)
@@ -243,5 +284,8 @@ func (r *Replica) forget() {
 	r.bytes = 0
 	for w := range r.feeds {
 		w.end(ErrBehind)
+	}
+	for l := range r.ears {
+		go l.Missed() // it may read what there is now
 	}
 }

@@ -38,6 +38,21 @@ const (
 	isRev
 )
 
+// Rev is the revision that is demanded; false when another thing is, or nothing.
+func (c Check) Rev() (rev uint64, ok bool) { return c.rev, c.kind == isRev }
+
+// Entry is what the write left, as revision rev.
+func (w *Write) Entry(rev uint64) Entry {
+	e := Entry{Key: w.Key, Rev: rev, Written: time.Now(), Deleted: w.Delete}
+	if !w.Delete {
+		e.Value, e.Meta = w.Value, w.Meta
+		if w.TTL > 0 {
+			e.Expires = e.Written.Add(w.TTL)
+		}
+	}
+	return e
+}
+
 // IfNew demands that the key has no value.
 func IfNew() Check { return Check{kind: isNew} }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/runtime/bundle"
+	"github.com/fortunadws/fortuna/runtime/web"
 )
 
 // Failure is why code did not do what was asked, for a person to read.
@@ -163,6 +164,10 @@ func (v *vm) thrown(reason goja.Value) *Failure {
 		f.Message = "Uncaught exception"
 	}
 	f.Hint = advice(f.Message)
+	if web.IsUnavailable(reason) {
+		f.Code, f.Status = "state_unavailable", 503
+		f.Hint = "the client is asked to come again: state is not reachable for the moment"
+	}
 	v.locate(f, f.Stack)
 	return f
 }

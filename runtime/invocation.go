@@ -39,6 +39,7 @@ type invocation struct {
 	waits    int  // promises given to waitUntil that are not settled
 	open     int  // tickets out
 	reply    reply
+	kept     *web.Scope // made when a binding asks
 
 	timer *time.Timer // for the deadline; nil for an invocation that neither waits for a worker nor awaits
 
@@ -305,6 +306,14 @@ func (inv *invocation) await(p goja.Value, what string) {
 		inv.dep.rt.report(f) // the answer goes on without it
 		done()
 	})
+}
+
+// scope is what bindings keep for it.
+func (inv *invocation) scope() *web.Scope {
+	if inv.kept == nil {
+		inv.kept = &web.Scope{Request: inv.request}
+	}
+	return inv.kept
 }
 
 // TraceID is ctx.traceId.

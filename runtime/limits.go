@@ -23,6 +23,7 @@ type Limits struct {
 	TurnBytesMax   int
 	TopicsMax      int
 	SocketBytesMax int
+	State          time.Duration
 }
 
 // DefaultLimits are the limits of an app that sets none.
@@ -40,6 +41,7 @@ func DefaultLimits() Limits {
 		TurnBytesMax:   256 << 20,
 		TopicsMax:      100,
 		SocketBytesMax: 64 << 10,
+		State:          10 * time.Second,
 	}
 }
 
@@ -84,6 +86,8 @@ var limitFields = []struct {
 		count: func(l *Limits) *int { return &l.TopicsMax }},
 	{key: "socket_data_bytes", unit: "bytes", reason: "ws.data of one WebSocket: it is kept for as long as the socket is open",
 		count: func(l *Limits) *int { return &l.SocketBytesMax }},
+	{key: "state_ms", unit: "ms", status: 503, reason: "time that the state store is asked before it counts as unavailable: a cluster replaces a lost leader within it",
+		duration: func(l *Limits) *time.Duration { return &l.State }},
 }
 
 // Table lists every limit.

@@ -22,11 +22,13 @@ import (
 
 // Config of a runtime.
 type Config struct {
-	Limits  Limits
-	Vars    map[string]any // what env holds: strings, numbers (int64, float64) and booleans
-	Egress  *web.Egress    // nil denies private addresses
-	Loops   int            // event loops that call Serve, numbered from 0
-	Workers int            // VMs on goroutines of their own; 0: one for each loop, at least two
+	Limits Limits
+	Vars   map[string]any // what env holds: strings, numbers (int64, float64) and booleans
+	// Bindings are what env holds besides: objects that reach beyond the VM.
+	Bindings map[string]web.Binding
+	Egress   *web.Egress // nil denies private addresses
+	Loops    int         // event loops that call Serve, numbered from 0
+	Workers  int         // VMs on goroutines of their own; 0: one for each loop, at least two
 
 	// Console gets each line that code writes; nil drops them. It is called from any goroutine and must not block.
 	Console func(Line)

@@ -114,6 +114,11 @@ func (v *vm) environment() goja.Value {
 			panic(fmt.Sprintf("var %s has type %T", name, value))
 		}
 	}
+	for name, b := range v.dep.rt.cfg.Bindings {
+		if err := env.Set(name, b.Value(v.realm)); err != nil {
+			panic(err)
+		}
+	}
 	return env
 }
 
@@ -305,6 +310,14 @@ func (v *vm) Begin(what string) (web.Ticket, error) {
 		inv.park()
 	}
 	return inv.ticket(), nil
+}
+
+// Scope is that of the running invocation.
+func (v *vm) Scope() *web.Scope {
+	if v.current == nil {
+		return nil
+	}
+	return v.current.scope()
 }
 
 // Log hands a console line on.

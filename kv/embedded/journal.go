@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// journal hands the server's log to ours. Its notices are details of a part that works: debug.
+// journal hands the server's warnings and errors to our log. Its notices are details of a part that works.
 type journal struct {
 	log   *slog.Logger
 	fatal atomic.Pointer[string] // why the server does not start
@@ -18,11 +18,11 @@ func (j *journal) say(level func(*slog.Logger, string, ...any), format string, v
 	}
 }
 
-func (j *journal) Noticef(format string, v ...any) { j.say((*slog.Logger).Debug, format, v) }
-func (j *journal) Debugf(format string, v ...any)  { j.say((*slog.Logger).Debug, format, v) }
-func (j *journal) Tracef(format string, v ...any)  { j.say((*slog.Logger).Debug, format, v) }
-func (j *journal) Warnf(format string, v ...any)   { j.say((*slog.Logger).Warn, format, v) }
-func (j *journal) Errorf(format string, v ...any)  { j.say((*slog.Logger).Error, format, v) }
+func (j *journal) Noticef(string, ...any)         {}
+func (j *journal) Debugf(string, ...any)          {}
+func (j *journal) Tracef(string, ...any)          {}
+func (j *journal) Warnf(format string, v ...any)  { j.say((*slog.Logger).Warn, format, v) }
+func (j *journal) Errorf(format string, v ...any) { j.say((*slog.Logger).Error, format, v) }
 
 // Fatalf must not end the process: the server goes no further by itself.
 func (j *journal) Fatalf(format string, v ...any) {

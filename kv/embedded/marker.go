@@ -31,3 +31,26 @@ func mark(dir, kind string) error {
 	}
 	return nil
 }
+
+// Erase deletes what is stored in a state directory. The error wraps ErrInUse when a process has it open.
+func Erase(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, markerName)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	l, err := acquire(filepath.Join(dir, "lock"))
+	if err != nil {
+		return err
+	}
+	defer l.release()
+	kind, err := os.ReadFile(filepath.Join(dir, markerName))
+	if err != nil {
+		return fmt.Errorf("read the state directory's marker: %w", err)
+	}
+	// The marker is deleted last: what is half erased is erased again.
+	for _, name := range []string{filepath.Base(strings.TrimSpace(string(kind))), socketName, markerName} {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("erase state: %w", err)
+		}
+	}
+	return nil
+}

@@ -53,6 +53,9 @@ type Server struct {
 	memory   bool
 	lock     *lock
 	remove   string // the temporary directory
+
+	socket     *socket // nil in memory
+	socketPath string
 }
 
 // Solo opens a server that is alone.
@@ -115,6 +118,11 @@ func open(o Options, kind string, replicas int, configure func(*server.Options))
 			return nil, fmt.Errorf("start the state store in %q: it was not ready after %v", o.Dir, readyWithin)
 		}
 	}
+	if !s.memory {
+		if err := s.share(o.Dir); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 
@@ -145,13 +153,13 @@ func (s *Server) Replicas() int { return s.replicas }
 func (s *Server) Memory() bool { return s.memory }
 
 // Close ends the server in good order: a leader hands over first. It returns when the store is closed. Connections end.
-func (s *Server) Close() {
-	s.nats.Shutdown()
-	s.nats.WaitForShutdown()
-	s.release()
-}
+func (s *Server) Close() { s.release() }
 
 func (s *Server) release() {
+	if s.socket != nil {
+		s.socket.close()
+		os.Remove(s.socketPath)
+	}
 	if s.nats != nil && s.nats.Running() {
 		s.nats.Shutdown()
 		s.nats.WaitForShutdown()

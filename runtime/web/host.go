@@ -14,6 +14,9 @@ type Host interface {
 	// code), or the invocation has too many in flight.
 	Begin(what string) (Ticket, error)
 
+	// Scope is what bindings keep for the invocation whose code runs; nil when none does.
+	Scope() *Scope
+
 	// Log hands over a line that code wrote to the console. It must not keep args.
 	Log(level Level, text string)
 }

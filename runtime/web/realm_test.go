@@ -28,6 +28,8 @@ func (h *testHost) Begin(string) (Ticket, error) {
 	return testTicket{h}, nil
 }
 
+func (h *testHost) Scope() *Scope { return nil }
+
 func (h *testHost) Log(level Level, text string) { h.lines = append(h.lines, text) }
 
 func (t testTicket) Context() context.Context { return context.Background() }

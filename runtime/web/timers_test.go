@@ -52,6 +52,8 @@ func (h *endingHost) Begin(what string) (Ticket, error) {
 	h.open.Add(1)
 	return endingTicket{h}, nil
 }
+func (h *endingHost) Scope() *Scope { return nil }
+
 func (h *endingHost) Log(_ Level, line string)  { h.log = append(h.log, line) }
 func (t endingTicket) Context() context.Context { return t.h.ctx }
 func (t endingTicket) Trace() exchange.Trace    { return exchange.Trace{} }

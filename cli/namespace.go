@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"bytes"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/fortunadws/fortuna/kv"
+	"github.com/fortunadws/fortuna/kv/embedded"
+)
+
+// kvTable is [kv.NAME] of fortuna.toml: a namespace that handlers have as env.NAME.
+type kvTable struct {
+	History int // revisions kept of each key; 0 and 1: the last
+	at      value
+}
+
+var bindingName = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]{0,63}$`)
+
+// namespace reads a table [kv.NAME].
+func (c *config) namespace(v value) error {
+	name := v.path[len(v.path)-1]
+	table, ok := v.v.(map[string]any)
+	if !ok {
+		return v.wrong("[kv."+name+"]", "%s must be a table, which may be empty: got %s", v.key(), describe(v.v))
+	}
+	if !bindingName.MatchString(name) || name == prototypeName {
+		return v.wrong("[kv.CACHE]", "%s: handlers find it as env.%s, so the name must be like that of a variable", v.key(), name)
+	}
+	t := kvTable{at: v}
+	for key, x := range table {
+		inner := value{v.doc, append(slices.Clone(v.path), key), x}
+		if key != "history" {
+			return inner.wrong("known keys: history", "unknown key %q", inner.key())
+		}
+		n, err := inner.integer(1, kv.HistoryMax)
+		if err != nil {
+			return err
+		}
+		t.History = n
+	}
+	if c.KV == nil {
+		c.KV = map[string]kvTable{}
+	}
+	c.KV[name] = t
+	return nil
+}
+
+// address reads a member's address.
+func (t *clusterTable) address(key, text string) (embedded.Address, error) {
+	host, port, err := net.SplitHostPort(text)
+	n, bad := strconv.Atoi(port)
+	if err != nil || bad != nil || host == "" || n < 1 || n > 65535 {
+		return embedded.Address{}, t.at.wrong("", `state.cluster.%s must be like "10.0.0.1:7422", got %q`, key, text)
+	}
+	return embedded.Address{Host: host, Port: n}, nil
+}
+
+func trimmed(b []byte) []byte { return bytes.TrimSpace(b) }
