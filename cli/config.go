@@ -57,6 +57,7 @@ type config struct {
 	TLS               tlsTable
 	Assets            assetsTable
 	State             stateTable
+	Session           sessionTable
 	KV                map[string]kvTable // namespaces, by their names in env
 }
 
@@ -171,6 +172,7 @@ var configKeys = map[string]func(c *config, v value) error{
 		c.Uncompressed = !on
 		return err
 	},
+	"session":                func(c *config, v value) error { return c.Session.read(v) },
 	"kv.*":                   (*config).namespace,
 	"state.dir":              func(c *config, v value) (err error) { c.State.Dir, err = v.text(); return },
 	"state.durability":       func(c *config, v value) error { return c.State.durability(v) },

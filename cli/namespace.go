@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net"
 	"regexp"
-	"slices"
 	"strconv"
 
 	"github.com/fortunadws/fortuna/kv"
@@ -30,16 +29,11 @@ func (c *config) namespace(v value) error {
 		return v.wrong("[kv.CACHE]", "%s: handlers find it as env.%s, so the name must be like that of a variable", v.key(), name)
 	}
 	t := kvTable{at: v}
-	for key, x := range table {
-		inner := value{v.doc, append(slices.Clone(v.path), key), x}
-		if key != "history" {
-			return inner.wrong("known keys: history", "unknown key %q", inner.key())
-		}
-		n, err := inner.integer(1, kv.HistoryMax)
-		if err != nil {
-			return err
-		}
-		t.History = n
+	err := v.members(table, map[string]func(value) error{
+		"history": func(v value) (err error) { t.History, err = v.integer(1, kv.HistoryMax); return },
+	})
+	if err != nil {
+		return err
 	}
 	if c.KV == nil {
 		c.KV = map[string]kvTable{}

@@ -83,6 +83,9 @@ func (p *project) runtime(loops int, s *state) (c runtime.Config, err error) {
 	if c.Egress, err = p.config.egress(); err != nil {
 		return c, err
 	}
-	c.Bindings, err = s.bindings(p, c.Limits.State)
+	if c.Bindings, err = s.bindings(p, c.Limits.State); err != nil {
+		return c, err
+	}
+	c.Sessions, err = s.sessions(p, c.Limits.State)
 	return c, err
 }

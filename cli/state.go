@@ -12,6 +12,7 @@ import (
 
 	"github.com/fortunadws/fortuna/kv"
 	"github.com/fortunadws/fortuna/kv/embedded"
+	"github.com/fortunadws/fortuna/kv/session"
 	"github.com/fortunadws/fortuna/runtime/binding"
 	"github.com/fortunadws/fortuna/runtime/web"
 )
@@ -37,6 +38,7 @@ type state struct {
 	visits   *kv.Store        // of sessions, so that handlers' values do not hold them up
 	replicas map[string]*kv.Replica
 	buckets  map[string]*kv.Bucket
+	stores   map[session.Config]*session.Store
 }
 
 // bindings are what env holds besides variables. The store is opened if that is needed. Without s, which may be nil, they
@@ -121,6 +123,7 @@ func (s *state) open(p *project) error {
 		return &problem{exitUnreachable, err.Error(), ""}
 	}
 	s.server, s.values = server, values
+	s.stores = map[session.Config]*session.Store{}
 	s.replicas, s.buckets = map[string]*kv.Replica{}, map[string]*kv.Bucket{}
 	return nil
 }
@@ -129,6 +132,10 @@ func (s *state) open(p *project) error {
 func (s *state) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, store := range s.stores {
+		store.Close()
+	}
+	clear(s.stores)
 	for _, r := range s.replicas {
 		r.Close()
 	}

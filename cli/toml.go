@@ -3,7 +3,9 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,6 +104,26 @@ type value struct {
 	doc  *document
 	path []string
 	v    any
+}
+
+// members gives each member of a table that v is to who reads it.
+func (v value) members(table map[string]any, read map[string]func(value) error) error {
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		inner := value{v.doc, append(slices.Clone(v.path), name), table[name]}
+		f, known := read[name]
+		if !known {
+			names := slices.Sorted(maps.Keys(read))
+			hint := suggest(name, names)
+			if hint == "" {
+				hint = "known keys: " + strings.Join(names, ", ")
+			}
+			return inner.wrong(hint, "unknown key %q", inner.key())
+		}
+		if err := f(inner); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wrong is an error at the place of the value.

@@ -36,7 +36,7 @@ var layers = []struct {
 	{"edge/ws", []string{"edge/exchange"}, "messages are made of bytes: whose socket they came from and what they mean is not its business"},
 	{"edge/assets", []string{"edge/exchange", "edge/compress", "edge/http1"}, "files are answers, and what may be said by one is what http1 sends: who asked for them, and what answers the rest, is not its business"},
 	{"edge/acme", []string{"edge/exchange"}, "an authority's questions are exchanges and handshakes of somebody else's connections"},
-	{"runtime", []string{"runtime/...", "edge/exchange"}, "runtime runs JavaScript: it knows a connection only as exchange.Exchange"},
+	{"runtime", []string{"runtime/...", "edge/exchange", "kv/session"}, "runtime runs JavaScript: it knows a connection only as exchange.Exchange"},
 	{"runtime/bundle", nil, "a bundle is made the same way wherever it will run"},
 	{"runtime/router", nil, "the router finds values; what they are is not its business"},
 	{"runtime/cookie", nil, "a cookie is text: who sends it and who reads it is not its business"},
@@ -44,6 +44,7 @@ var layers = []struct {
 	{"runtime/web", []string{"runtime/web/...", "runtime/cookie", "runtime/router", "runtime/urlpattern", "edge/exchange"}, "the web platform reaches its VM through web.Host only"},
 	{"runtime/binding", []string{"runtime/web", "kv/...", "edge/exchange"}, "bindings are where code meets state; a VM and its turns are runtime's business"},
 	{"kv", nil, "state knows nothing of who asks for it, nor where its server runs"},
+	{"kv/session", []string{"kv"}, "an entry of a visitor is an entry of a bucket; cookies and JavaScript are others' business"},
 	{"kv/embedded", nil, "a server knows nothing of what it stores"},
 	{"templates", nil, "templates are files"},
 }

@@ -119,6 +119,10 @@ func (d *Deployment) serve(x exchange.Exchange) {
 		q.Route = "fetch"
 		inv.route = d.shapes.of(q.Method, q.Path)
 	}
+	if d.rt.cfg.Sessions != nil {
+		d.visit(inv)
+		return
+	}
 	d.dispatch(inv)
 }
 

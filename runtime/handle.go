@@ -166,8 +166,12 @@ func (inv *invocation) Upgrade(header []exchange.Field, data goja.Value) bool {
 	if data != nil {
 		s.data = realm.Freeze("ctx.upgrade: data", data, rt.cfg.Limits.SocketBytesMax)
 	}
+	if v := inv.visit; v != nil && (v.Changed() && !v.Renewal()) {
+		panic(realm.TypeError("ctx.upgrade: the session has changes: await ctx.session.save() before"))
+	}
+	inv.bondOf(s)
 	inv.answered = true
-	inv.reply.part = part{upgrade: s, header: header, last: true}
+	inv.reply.part = part{upgrade: s, header: inv.sessionFields(header), last: true}
 	inv.sendSoon()
 	return true
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/kv/session"
+	"github.com/fortunadws/fortuna/runtime/binding"
 	"github.com/fortunadws/fortuna/runtime/router"
 	"github.com/fortunadws/fortuna/runtime/web"
 )
@@ -39,7 +41,9 @@ type invocation struct {
 	waits    int  // promises given to waitUntil that are not settled
 	open     int  // tickets out
 	reply    reply
-	kept     *web.Scope // made when a binding asks
+	kept     *web.Scope     // made when a binding asks
+	visit    *binding.Visit // the session; nil without sessions, and in the events of a socket
+	bond     *session.Bond  // of the stream that is the answer; nil without one
 
 	timer *time.Timer // for the deadline; nil for an invocation that neither waits for a worker nor awaits
 
@@ -267,6 +271,7 @@ func (inv *invocation) end() {
 		return
 	}
 	inv.ended = true
+	inv.bond.Release()
 	if !inv.stopped {
 		inv.route.endedWell()
 	}
@@ -312,6 +317,9 @@ func (inv *invocation) await(p goja.Value, what string) {
 func (inv *invocation) scope() *web.Scope {
 	if inv.kept == nil {
 		inv.kept = &web.Scope{Request: inv.request}
+		if inv.visit != nil {
+			inv.kept.Seen = inv.visit.Seen()
+		}
 	}
 	return inv.kept
 }

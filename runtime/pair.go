@@ -28,6 +28,7 @@ func (inv *invocation) couple(a web.Answer) {
 	}
 	p := &pair{socket: &socket{rt: inv.dep.rt, home: inv.home, request: inv.request}, vm: inv.vm, dep: inv.dep, end: a.Socket}
 	p.socket.pair = p
+	inv.bondOf(p.socket)
 	if p.vm.pairs == nil {
 		p.vm.pairs = map[*pair]struct{}{}
 	}

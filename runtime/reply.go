@@ -85,6 +85,17 @@ func (inv *invocation) respond(v goja.Value) {
 		f := failHandler("TypeError: " + err.Error())
 		f.Hint = "return new Response(...) or Response.json(...), or a promise of one"
 		inv.fail(f)
+	case inv.keepVisit(a):
+	default:
+		inv.complete(a)
+	}
+}
+
+// complete gives the answer. It runs in a turn.
+func (inv *invocation) complete(a web.Answer) {
+	a.Header = inv.sessionFields(a.Header)
+	switch {
+	case inv.answered:
 	case a.Socket != nil:
 		inv.couple(a)
 	case a.Stream != nil:
@@ -125,6 +136,7 @@ func (inv *invocation) stream(a web.Answer) {
 		cancel(goja.Undefined())
 	} else {
 		p.cancel = cancel
+		inv.bondStream()
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/runtime/binding"
 	"github.com/fortunadws/fortuna/runtime/bundle"
 	"github.com/fortunadws/fortuna/runtime/web"
 )
@@ -26,6 +27,8 @@ type Config struct {
 	Vars   map[string]any // what env holds: strings, numbers (int64, float64) and booleans
 	// Bindings are what env holds besides: objects that reach beyond the VM.
 	Bindings map[string]web.Binding
+	// Sessions gives requests their ctx.session; nil: there are none.
+	Sessions *binding.Sessions
 	Egress   *web.Egress // nil denies private addresses
 	Loops    int         // event loops that call Serve, numbered from 0
 	Workers  int         // VMs on goroutines of their own; 0: one for each loop, at least two

@@ -10,6 +10,7 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/kv/session"
 	"github.com/fortunadws/fortuna/runtime/web"
 )
 
@@ -81,6 +82,7 @@ type socket struct {
 
 	topics map[string]struct{} // guarded by rt.topics
 	pair   *pair               // whose VM it lives in; nil in the form of handlers
+	bond   *session.Bond       // to the session of who opened it; nil without one
 }
 
 // open is the connection becoming a WebSocket. On home.
@@ -88,6 +90,7 @@ func (s *socket) open(x exchange.Exchange, header []exchange.Field) {
 	peer, err := x.Upgrade(header, s)
 	if err != nil { // the client has left, or the server drains
 		refuseSocket(x, err)
+		s.bond.Release()
 		if s.early = nil; s.pair != nil {
 			s.state.Store(web.SocketClosed)
 			s.put(&socketEvent{kind: closed, code: 1006})
@@ -149,6 +152,7 @@ func (s *socket) Drained() {
 func (s *socket) Closed(code int, reason string, clean bool) {
 	s.state.Store(web.SocketClosed)
 	s.rt.topics.leave(s)
+	s.bond.Release()
 	s.put(&socketEvent{kind: closed, code: code, reason: reason, clean: clean})
 }
 

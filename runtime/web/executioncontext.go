@@ -21,6 +21,9 @@ type ExecutionContext interface {
 	// Subscribers counts them.
 	Subscribers(topic string) int
 
+	// Session is ctx.session; it throws when there is none.
+	Session() goja.Value
+
 	// TraceID is the W3C trace that the request is part of, 32 hexadecimal digits, or "".
 	TraceID() string
 }
@@ -50,6 +53,7 @@ func init() {
 		method("subscriberCount", 1, func(r *Realm, x ExecutionContext, c goja.FunctionCall) goja.Value {
 			return r.VM.ToValue(x.Subscribers(r.Topic("ctx.subscriberCount", c.Argument(0))))
 		}),
+		getter("session", func(_ *Realm, x ExecutionContext) goja.Value { return x.Session() }),
 		getter("traceId", func(r *Realm, x ExecutionContext) goja.Value {
 			if id := x.TraceID(); id != "" {
 				return r.VM.ToValue(id)

@@ -1,0 +1,221 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/fortunadws/fortuna/kv"
+)
+
+// Changed reports whether there is something to commit.
+func (v *Visit) Changed() bool { return len(v.ops) > 0 || v.former.id != "" || v.renews() }
+
+// Renewal reports whether there is nothing to commit but the time of use.
+func (v *Visit) Renewal() bool { return len(v.ops) == 0 && v.former.id == "" }
+
+// renews reports whether the session is to be renewed.
+func (v *Visit) renews() bool { return v.rev != 0 && v.stored.ageing(&v.s.cfg, time.Now()) }
+
+// Commit makes the operations durable. If another request was first, they are made again on what that one left: those that
+// call the caller's code, by call. The error is ErrEnded when the session was ended meanwhile, kv.ErrUnavailable when nobody
+// knows whether they were made.
+func (v *Visit) Commit(ctx context.Context, call func(job func() error) error) error {
+	if !v.Changed() {
+		return nil
+	}
+	err := v.commit(ctx, call)
+	v.s.noticed(err)
+	if errors.Is(err, kv.ErrUnavailable) && v.Renewal() {
+		return nil // it was only to be renewed, and will be by the next request
+	}
+	return err
+}
+
+func (v *Visit) commit(ctx context.Context, call func(job func() error) error) error {
+	at := v.public
+	if v.former.id != "" {
+		at = v.former.id
+	}
+	if at != "" {
+		leave, err := v.s.enter(ctx, at)
+		if err != nil {
+			return err
+		}
+		defer leave()
+	}
+	if v.former.id != "" && !v.former.move {
+		if err := v.s.end(ctx, v.former.id, v.former.user); err != nil {
+			return err
+		}
+		v.s.say("destroyed", v.former.id)
+		v.former = former{}
+		if len(v.ops) == 0 {
+			return nil
+		}
+	}
+	if e, ok := v.s.replica.Cached(v.s.entries, at, kv.Need{}); at != "" && ok && e.Rev > max(v.rev, v.former.rev) {
+		if err := v.rebase(ctx, at, call); err != nil {
+			return err
+		}
+	}
+	for {
+		err := v.write(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, kv.ErrMismatch) && !errors.Is(err, kv.ErrExists):
+			return err
+		}
+		if err := v.rebase(ctx, at, call); err != nil {
+			return err
+		}
+	}
+}
+
+// write tries once.
+func (v *Visit) write(ctx context.Context) error {
+	s, now := v.s, time.Now()
+	rec := v.draft.clone()
+	rec.Active = now.UnixMilli()
+	id, public, rev := v.id, v.public, v.rev
+	if rev == 0 {
+		id = make([]byte, idBytes)
+		rand.Read(id)
+		public = publicID(id)
+		if err := v.begin(ctx, rec, public, now); err != nil {
+			return err
+		}
+	}
+	value, err := json.Marshal(rec)
+	if err != nil {
+		return err
+	}
+	w := kv.Write{Key: public, Value: value, TTL: ttl(rec.left(&s.cfg, now)), Check: kv.IfRev(rev)}
+	if v.former.id == "" {
+		rev, err = s.entries.Put(ctx, w)
+	} else { // both or none: a session is never twice there
+		var revs []uint64
+		w.Check = kv.IfRev(0)
+		revs, err = s.entries.Commit(ctx, []kv.Write{w, {Key: v.former.id, Delete: true, Check: kv.IfRev(v.former.rev)}}, nil)
+		if err == nil {
+			rev = revs[0]
+			s.replica.Keep(s.entries, kv.Entry{Key: v.former.id, Rev: revs[1], Deleted: true})
+		}
+	}
+	if err != nil {
+		return err
+	}
+	s.replica.Keep(s.entries, w.Entry(rev))
+	s.keep(public, rev, rec)
+	switch {
+	case v.former.id != "":
+		s.say("regenerated", public, "former", short(v.former.id), "user", rec.User != "")
+	case v.rev == 0:
+		s.say("created", public)
+	}
+	if v.former.id != "" && v.former.user != "" {
+		s.forget(ctx, v.former.user, v.former.id)
+	}
+	v.id, v.public, v.rev, v.stored, v.draft = id, public, rev, rec, rec
+	v.ops, v.called, v.former = nil, false, former{}
+	return nil
+}
+
+// begin fills in what a record has from its beginning.
+func (v *Visit) begin(ctx context.Context, rec *record, public string, now time.Time) error {
+	if rec.Created == 0 {
+		rec.Created = now.UnixMilli()
+	}
+	var err error
+	if rec.AllRev, err = v.s.revocationRev(ctx, everybody); err != nil {
+		return err
+	}
+	if rec.User == "" {
+		return nil
+	}
+	if rec.UserRev, err = v.s.revocationRev(ctx, revocationOf(rec.User)); err != nil {
+		return err
+	}
+	// First the index: of an entry that is not there nobody is told, but one that is missing in it would be missed.
+	_, err = v.s.of(rec.User).Put(ctx, kv.Write{Key: public, TTL: ttl(v.s.cfg.Absolute)})
+	return err
+}
+
+// revocationRev is the revision of a revocation, 0 when there is none.
+func (s *Store) revocationRev(ctx context.Context, name string) (uint64, error) {
+	e, err := s.revoked.GetLeader(ctx, name)
+	if err != nil && !errors.Is(err, kv.ErrNotFound) {
+		return 0, err
+	}
+	if err != nil {
+		return 0, nil
+	}
+	return e.Rev, nil
+}
+
+// rebase makes the operations again on what the store has now.
+func (v *Visit) rebase(ctx context.Context, at string, call func(job func() error) error) error {
+	e, err := v.s.entries.GetLeader(ctx, at)
+	switch {
+	case errors.Is(err, kv.ErrNotFound):
+		return v.ended()
+	case err != nil:
+		return err
+	}
+	rec, err := v.s.decoded(at, &e)
+	if err != nil {
+		return err
+	}
+	v.s.replica.Keep(v.s.entries, e)
+	for name, rev := range rec.revocations() {
+		now, err := v.s.revocationRev(ctx, name)
+		if err != nil {
+			return err
+		}
+		if now != 0 && now != rev {
+			return v.ended()
+		}
+	}
+	again := func() error {
+		v.draft = rec
+		for _, op := range v.ops {
+			next := v.draft.clone()
+			if err := op(next); err != nil {
+				return err
+			}
+			v.draft = next
+		}
+		return nil
+	}
+	if v.called {
+		err = call(again)
+	} else {
+		err = again()
+	}
+	if err != nil {
+		return err
+	}
+	if n := v.draft.size(); n > v.s.cfg.BytesMax {
+		return ErrTooLarge
+	}
+	if v.former.id != "" {
+		v.former.rev = e.Rev
+	} else {
+		v.rev, v.stored = e.Rev, rec
+	}
+	return nil
+}
+
+// ended makes it a visit of nobody, because its session is over. Who wanted only to renew it is not told.
+func (v *Visit) ended() error {
+	lost := len(v.ops) > 0
+	v.reset()
+	v.former = former{}
+	if lost {
+		return ErrEnded
+	}
+	return nil
+}
