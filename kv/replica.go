@@ -80,9 +80,12 @@ type Need struct {
 	Bound time.Duration // with everything acknowledged this long ago; 0: no matter
 }
 
-// Replica begins to follow the bucket. It holds up to bytesMax.
+// Replica begins to follow the bucket. It holds up to bytesMax. log may be nil.
 func (b *Bucket) Replica(ctx context.Context, bytesMax int64, log *slog.Logger) (*Replica, error) {
 	r := &Replica{b: b, max: bytesMax, slots: map[string]*slot{}, feeds: map[*Watcher]struct{}{}}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	var err error
 	r.mu.Lock() // announcements wait until feed is set
 	defer r.mu.Unlock()
