@@ -108,12 +108,52 @@ func (v *Visit) Bond(end func()) *Bond {
 	}
 	b := &Bond{s: v.s, public: v.public, rec: v.stored, end: end}
 	v.s.mu.Lock()
-	defer v.s.mu.Unlock()
 	if v.s.bonds[b.public] == nil {
 		v.s.bonds[b.public] = map[*Bond]struct{}{}
 	}
 	v.s.bonds[b.public][b] = struct{}{}
+	v.s.mu.Unlock()
+	// It may have ended since the visit began: then nobody will tell.
+	if over, known := v.s.over(b.public, b.rec); over || !known {
+		go v.s.look(b.public)
+	}
 	return b
+}
+
+// over says whether a session has ended, as far as memory knows.
+func (s *Store) over(public string, rec *record) (over, known bool) {
+	e, known := s.replica.Cached(s.entries, public, kv.Need{})
+	over = known && e.Deleted
+	for name, rev := range rec.revocations() {
+		e, ok := s.replica.Cached(s.revoked, name, kv.Need{})
+		known = known && ok
+		over = over || ok && !e.Deleted && e.Rev != rev
+	}
+	return over, known
+}
+
+// look asks the store whether a session has ended, and cuts its bonds if so. Without an answer they stay: what is bound was
+// let in by an answer.
+func (s *Store) look(public string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	e, err := s.entries.GetLeader(ctx, public)
+	if errors.Is(err, kv.ErrNotFound) {
+		s.cut(public, anyRecord)
+		return
+	}
+	if err != nil {
+		return
+	}
+	rec, err := s.decoded(public, &e)
+	if err != nil {
+		return
+	}
+	for name, rev := range rec.revocations() {
+		if now, err := s.revocationRev(ctx, name); err == nil && now != 0 && now != rev {
+			s.cut(public, anyRecord)
+		}
+	}
 }
 
 // Release forgets the bond, which may be nil.
@@ -185,25 +225,7 @@ func (s *Store) bound() []string {
 
 // missed looks again at every session that something is bound to.
 func (s *Store) missed() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
 	for _, public := range s.bound() {
-		e, err := s.entries.GetLeader(ctx, public)
-		if errors.Is(err, kv.ErrNotFound) {
-			s.cut(public, anyRecord)
-			continue
-		}
-		if err != nil {
-			continue
-		}
-		rec, err := s.decoded(public, &e)
-		if err != nil {
-			continue
-		}
-		for name, rev := range rec.revocations() {
-			if now, err := s.revocationRev(ctx, name); err == nil && now != 0 && now != rev {
-				s.cut(public, anyRecord)
-			}
-		}
+		s.look(public)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -386,8 +387,10 @@ func saveError(r *web.Realm, err error) *goja.Object {
 // isPromise reports whether v is one. The type is asked first, because exporting any other object copies it.
 func isPromise(v goja.Value) bool {
 	o, ok := v.(*goja.Object)
-	return ok && o.ClassName() == "Promise"
+	return ok && o.ExportType() == promiseType
 }
+
+var promiseType = reflect.TypeFor[*goja.Promise]()
 
 func date(r *web.Realm, t time.Time) goja.Value {
 	d, err := r.VM.New(r.VM.GlobalObject().Get("Date"), r.VM.ToValue(t.UnixMilli()))
