@@ -1,0 +1,392 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// seeds is how many runs of faults the checkers of a cluster make.
+var seeds = flag.Int("seeds", 2, "runs of faults against a cluster, each with a seed of its own")
+
+// node is one fortuna serve of a cluster.
+type node struct {
+	t      *testing.T
+	dir    string
+	listen string // what it serves on, the same for life
+	cmd    *exec.Cmd
+}
+
+// startCluster runs three nodes that share their state.
+func startCluster(t *testing.T, config, code string) []*node {
+	t.Helper()
+	addresses := make([]string, 6)
+	var held []net.Listener
+	for i := range addresses { // all at once, so that no two are the same
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addresses[i] = l.Addr().String()
+		held = append(held, l)
+	}
+	for _, l := range held {
+		l.Close()
+	}
+	members := `"` + strings.Join(addresses[3:], `", "`) + `"`
+	nodes := make([]*node, 3)
+	var wait sync.WaitGroup
+	for i := range nodes {
+		n := &node{t: t, dir: t.TempDir(), listen: addresses[i]}
+		nodes[i] = n
+		toml := config + fmt.Sprintf("\n[admin]\nlisten = \"\"\n[log]\naccess = false\n[state.cluster]\nnode = \"n%d\"\nlisten = %q\nmembers = [%s]\nsecret_file = \"secret\"\n",
+			i+1, addresses[3+i], members)
+		for name, text := range map[string]string{"fortuna.toml": toml, "index.js": code, "secret": "a secret of this test only\n"} {
+			if err := os.WriteFile(filepath.Join(n.dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			n.start()
+		}()
+	}
+	wait.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	return nodes
+}
+
+// start runs the node and waits until it serves.
+func (n *node) start() {
+	path, err := exec.LookPath("fortuna")
+	if err != nil {
+		n.t.Error(err)
+		return
+	}
+	n.cmd = exec.Command(path, "serve", "--listen", n.listen, n.dir)
+	log, err := n.cmd.StderrPipe()
+	if err == nil {
+		err = n.cmd.Start()
+	}
+	if err != nil {
+		n.t.Error(err)
+		return
+	}
+	cmd := n.cmd
+	n.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) // it may have ended
+	ready := make(chan bool, 1)
+	go func() {
+		for lines := bufio.NewScanner(log); lines.Scan(); {
+			if readyLine.MatchString(lines.Text()) {
+				ready <- true
+			} else if strings.Contains(lines.Text(), `"level":"ERROR"`) || strings.Contains(lines.Text(), "fortuna: error") {
+				n.t.Logf("%s: %s", n.listen, lines.Text())
+			}
+		}
+		ready <- false
+	}()
+	select {
+	case ok := <-ready:
+		if !ok {
+			n.t.Errorf("node %s ended", n.listen)
+		}
+	case <-time.After(time.Minute):
+		n.t.Errorf("node %s is never ready", n.listen)
+	}
+}
+
+// crash ends it as a crash does.
+func (n *node) crash() {
+	_ = n.cmd.Process.Kill()
+	_ = n.cmd.Wait()
+}
+
+// visitor is a client with a cookie.
+type visitor struct {
+	cookie string
+	client http.Client
+}
+
+func newVisitor() *visitor {
+	return &visitor{client: http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{}}}
+}
+
+// ask sends a request to a node. A request without an answer has status 0.
+func (v *visitor) ask(n *node, path string) (status int, body string) {
+	q, err := http.NewRequest("GET", "http://"+n.listen+path, nil)
+	if err != nil {
+		return 0, err.Error()
+	}
+	if v.cookie != "" {
+		q.Header.Set("Cookie", v.cookie)
+	}
+	a, err := v.client.Do(q)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer a.Body.Close()
+	text, err := io.ReadAll(a.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	for _, c := range a.Cookies() {
+		v.cookie = c.Name + "=" + c.Value
+	}
+	return a.StatusCode, string(text)
+}
+
+const clusterConfig = "name = \"shop\"\n[session]\n[kv.KV]\n"
+
+const clusterCode = `export default { routes: {
+	"/inc": (r, env, ctx) => new Response(String(ctx.session.inc("n"))),
+	"/now": async (r, env, ctx) => { ctx.session.inc("n"); await ctx.session.save(); return new Response(String(ctx.session.get("n"))) },
+	"/login": (r, env, ctx) => { ctx.session.user = "anna"; return new Response("in") },
+	"/who": (r, env, ctx) => new Response(String(ctx.session.user)),
+	"/plain": () => Promise.resolve(new Response("plain")),
+	"/put": async (r, env, ctx) => { ctx.session.set("kv", 1); await env.KV.put("k" + ctx.session.id, new URL(r.url).searchParams.get("v")); return new Response("ok") },
+	"/get": async (r, env, ctx) => new Response(await env.KV.get("k" + ctx.session.id)),
+	"/cas": async (r, env) => {
+		const q = new URL(r.url).searchParams, rev = Number(q.get("rev"))
+		return new Response(String(await env.KV.put(q.get("key"), "x", { onlyIfRev: rev || null }) ?? 0))
+	},
+} };`
+
+// What one visitor's requests count, sent at the same time to three nodes, is all there.
+func TestCluster_increments(t *testing.T) {
+	nodes := startCluster(t, clusterConfig, clusterCode)
+	first := newVisitor()
+	if status, body := first.ask(nodes[0], "/inc"); status != 200 || body != "1" {
+		t.Fatalf("%d %s", status, body)
+	}
+	const clients, each = 8, 100 / 8
+	var wait sync.WaitGroup
+	for c := range clients {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			v := newVisitor()
+			v.cookie = first.cookie
+			for i := range each + c%2 { // 100 in all
+				if status, body := v.ask(nodes[(c+i)%3], "/inc"); status != 200 {
+					t.Errorf("%d %s", status, body)
+				}
+			}
+		}()
+	}
+	wait.Wait()
+	for i, n := range nodes {
+		if _, body := first.ask(n, "/now"); body != fmt.Sprint(102+i) {
+			t.Errorf("n = %s, want %d", body, 102+i)
+		}
+	}
+}
+
+// Clients that go round the nodes never see a value older than one they have seen, and nothing that was acknowledged is
+// lost, while nodes are held up and killed.
+func TestCluster_faults(t *testing.T) {
+	nodes := startCluster(t, clusterConfig, clusterCode)
+	for seed := range *seeds {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { faults(t, nodes, uint64(seed)) })
+	}
+}
+
+func faults(t *testing.T, nodes []*node, seed uint64) {
+	const clients = 6
+	ctx, stop := context.WithCancel(context.Background())
+	history := &history{begun: time.Now()}
+	var wait sync.WaitGroup
+	acknowledged := make([]int, clients)
+	for c := range clients {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			acknowledged[c] = visitRound(t, ctx, nodes, rand.New(rand.NewPCG(seed, uint64(c))), history, c)
+		}()
+	}
+	random := rand.New(rand.NewPCG(seed, 1000))
+	for range 3 {
+		n := nodes[random.IntN(3)]
+		select {
+		case <-time.After(time.Duration(300+random.IntN(700)) * time.Millisecond):
+		}
+		if random.IntN(2) == 0 {
+			_ = n.cmd.Process.Signal(syscall.SIGSTOP)
+			<-time.After(time.Duration(200+random.IntN(2500)) * time.Millisecond)
+			_ = n.cmd.Process.Signal(syscall.SIGCONT)
+		} else {
+			n.crash()
+			<-time.After(time.Duration(random.IntN(1000)) * time.Millisecond)
+			n.start()
+		}
+	}
+	<-time.After(time.Second)
+	stop()
+	wait.Wait()
+	total := 0
+	for _, n := range acknowledged {
+		total += n
+	}
+	t.Logf("%d acknowledged requests, %d compare-and-swaps", total, len(history.operations))
+	if total < clients {
+		t.Error("hardly anything was acknowledged: the cluster does not come back")
+	}
+	switch result := porcupine.CheckOperationsTimeout(register, history.operations, time.Minute); result {
+	case porcupine.Illegal:
+		t.Error("the compare-and-swaps are those of no single register")
+	case porcupine.Unknown:
+		t.Error("the history was not checked within a minute")
+	}
+}
+
+// visitRound is one client: what it is told must go forward only. It returns how many requests were acknowledged.
+func visitRound(t *testing.T, ctx context.Context, nodes []*node, random *rand.Rand, h *history, c int) (acknowledged int) {
+	v := newVisitor()
+	v.client.Timeout = 12 * time.Second
+	last, sent := 0, 0 // the value last told, and how often it may have been added to
+	put, maybe := 0, 0 // the value last acknowledged, and the last that was sent
+	rev := uint64(0)
+	for i := 0; ctx.Err() == nil; i++ {
+		n := nodes[random.IntN(3)]
+		switch i % 4 {
+		case 0, 1:
+			sent++
+			status, body := v.ask(n, "/now")
+			if status != 200 {
+				continue
+			}
+			acknowledged++
+			got, err := strconv.Atoi(body)
+			if err != nil || got <= last || got > sent {
+				t.Errorf("client %d: told %q after %d, with %d sent", c, body, last, sent)
+			}
+			last = got
+		case 2:
+			maybe++
+			if status, _ := v.ask(n, "/put?v="+fmt.Sprint(maybe)); status == 200 {
+				acknowledged++
+				put = maybe
+			}
+			if status, body := v.ask(nodes[random.IntN(3)], "/get"); status == 200 {
+				got, _ := strconv.Atoi(body)
+				if got < put || got > maybe {
+					t.Errorf("client %d: read %q of the store after it was told that %d is kept", c, body, put)
+				}
+				put = max(put, got)
+			}
+		case 3:
+			rev = h.swap(v, n, rev, c, random)
+		}
+	}
+	return acknowledged
+}
+
+// history is what clients saw of one key that they all swap.
+type history struct {
+	mu         sync.Mutex
+	begun      time.Time
+	operations []porcupine.Operation
+}
+
+type swap struct{ expected uint64 }
+
+// swapped is the revision that a swap made; 0: the key had another; maybe: nobody knows.
+type swapped struct {
+	rev   uint64
+	maybe bool
+}
+
+func (h *history) swap(v *visitor, n *node, rev uint64, c int, random *rand.Rand) uint64 {
+	begun := time.Since(h.begun)
+	status, body := v.ask(n, fmt.Sprintf("/cas?key=reg&rev=%d", rev))
+	out := swapped{maybe: status != 200}
+	ended := time.Since(h.begun)
+	if out.maybe {
+		ended = time.Hour // it may be made at any later time
+	} else {
+		out.rev, _ = strconv.ParseUint(body, 10, 64)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.operations = append(h.operations, porcupine.Operation{
+		ClientId: c*1_000_000 + len(h.operations), Input: swap{rev}, Output: out, Call: int64(begun), Return: int64(ended),
+	})
+	if out.rev != 0 {
+		return out.rev
+	}
+	for i := len(h.operations) - 1; i >= 0; i-- { // what others have made
+		if o := h.operations[i].Output.(swapped); o.rev != 0 && random.IntN(2) == 0 {
+			return o.rev
+		}
+	}
+	return rev
+}
+
+// register is a key that has a revision, and changes it only for who knows it. A swap whose fate is unknown makes a revision
+// that nobody was told: state -1 stands for it until a swap that knows it shows which it is.
+var register = porcupine.Model{
+	Init: func() any { return int64(0) },
+	Step: func(state, input, output any) (bool, any) {
+		now, in, out := state.(int64), input.(swap), output.(swapped)
+		matches := now == int64(in.expected)
+		switch {
+		case out.maybe && matches:
+			return true, int64(-1)
+		case out.maybe:
+			return true, now
+		case out.rev == 0:
+			return !matches, now
+		}
+		return matches, int64(out.rev)
+	},
+	Equal: func(a, b any) bool { return a == b },
+}
+
+// A user whose sessions are revoked on one node is nobody on the others, at once.
+func TestCluster_logout(t *testing.T) {
+	nodes := startCluster(t, clusterConfig, strings.Replace(clusterCode, `"/plain"`, `"/logout": (r, env, ctx) => { ctx.session.destroy(); return new Response("out") }, "/plain"`, 1))
+	v := newVisitor()
+	if status, body := v.ask(nodes[0], "/login"); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	kept := v.cookie
+	for _, n := range nodes {
+		if status, body := v.ask(n, "/who"); status != 200 || body != "anna" {
+			t.Errorf("%d %s", status, body)
+		}
+	}
+	if status, body := v.ask(nodes[1], "/logout"); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	for _, n := range nodes {
+		thief := newVisitor()
+		for begun := time.Now(); ; time.Sleep(time.Millisecond) {
+			thief.cookie = kept
+			status, body := thief.ask(n, "/who")
+			if status == 200 && body == "null" {
+				break
+			}
+			if time.Since(begun) > 3*time.Second {
+				t.Fatalf("%s still answers %d %s", n.listen, status, body)
+			}
+		}
+	}
+}
