@@ -38,11 +38,12 @@ const (
 	codeMemoryExceeded = 10028
 	codeTooLarge       = 10054
 	codeUnavailable    = 10076
+	codeInProcess      = 10158 // the same message was sent before, and its fate is not known yet
 )
 
 // again says that the refusal is about this moment, not about the request.
 func (e *apiError) again() bool {
-	return e.ErrCode == codeNoQuorum || e.ErrCode == codeUnavailable || e.Code == 503
+	return e.ErrCode == codeNoQuorum || e.ErrCode == codeUnavailable || e.ErrCode == codeInProcess || e.Code == 503
 }
 
 func (e *apiError) err() error {
