@@ -207,7 +207,7 @@ func TestAnswer_encodedFlush(t *testing.T) {
 	if rest, err := io.ReadAll(r); err != nil || string(rest) != "two" {
 		t.Errorf("%q, %v", rest, err)
 	}
-	for range 2 * encodedStreamsMax {
+	for range 2 * 64 {
 		c := dial(t, s)
 		c.send("GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n")
 		<-next
