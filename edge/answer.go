@@ -293,8 +293,8 @@ func (x *answer) refuse(e *http1.Error) {
 	x.refusal, x.status = e, e.Status
 }
 
-// frame appends what there is to send to dst and returns it with the body that follows uncopied, if it is large. When
-// x is ready.
+// frame appends what there is to send to dst and returns it with the body that follows uncopied, if it is large. Called
+// when x is ready.
 func (x *answer) frame(dst, date []byte) (out []byte, body [][]byte) {
 	if x.broken {
 		return dst, nil

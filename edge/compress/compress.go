@@ -49,7 +49,8 @@ type encoder interface {
 	Reset(w io.Writer)
 }
 
-// quality is what an encoder calls an effort. The quickest of gzip takes two thirds of the memory of its next.
+// quality is what an encoder calls an effort. The quickest level of gzip takes two thirds of the memory of the next,
+// and 5 % more of the size.
 var quality = map[Coding][efforts]int{
 	Brotli: {3, 9},
 	Gzip:   {1, 9},
@@ -57,7 +58,7 @@ var quality = map[Coding][efforts]int{
 }
 
 // windowBits bounds the memory of an encoder, and of the client's decoder: the logarithm of how many bytes back it looks.
-// For text, a quarter of the window is a third of the memory less and 2 % of the size more.
+// For source code, a quarter of the window is a third of the memory less and 2 % of the size more.
 var windowBits = [efforts]int{16, 18}
 
 // pools hold idle encoders; a quick one has up to 0.9 MB.
