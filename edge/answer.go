@@ -46,8 +46,8 @@ type answer struct {
 	driver driver
 
 	header   []exchange.Field
-	body     []byte   // what Write gave first since the last flush
-	more     [][]byte // and then
+	body     pieces // what Write gave and prepare has yet to take
+	out      pieces // what is sent next, as the peer gets it
 	refusal  *http1.Error
 	socket   *websocket // what the connection becomes; nil unless that is the answer
 	incoming *incoming  // the rest of the body; nil if the request was whole when it was served
@@ -55,28 +55,24 @@ type answer struct {
 	drained  func()    // to run when the peer has taken what was written
 	start    time.Time // only with Config.Access
 	sent     int64     // body bytes framed
-	length   int64     // of the body, if counted
-	given    int64     // bytes of it
+	length   int64     // of the body as announced; -1: it was not
+	written  int64     // bytes of it
 	status   int
-	coding   compress.Coding   // what is left to be encoded, as the header says already
-	encoder  *compress.Encoder // of a stream
+	encoder  *compress.Encoder // nil: the body is sent as it is, or encoded aside
+	stage    stage
 
-	close      bool // the connection ends with this answer
-	waiting    bool // Serve returned before End
-	serving    bool // Serve is running: the driver flushes by itself when it returns
-	dirty      bool // in home's list of touched answers
-	framed     bool // the head was sent
-	chunked    bool
-	counted    bool // Length was called
-	negotiated bool // coding was decided
-	encoding   bool // a goroutine does it
-	ended      bool
-	broken     bool // it failed after its head was sent
-	gone       bool
+	close   bool // the connection ends with this answer
+	waiting bool // Serve returned before End
+	serving bool // Serve is running: the driver flushes by itself when it returns
+	dirty   bool // in home's list of touched answers
+	framed  bool // the head was sent
+	chunked bool
+	broken  bool // it failed after its head was sent
+	gone    bool
 }
 
 func newAnswer(s *Server, h home, d driver, remote netip.AddrPort, secure *tls.Session) *answer {
-	x := &answer{req: exchange.Request{Remote: remote}, s: s, home: h, driver: d}
+	x := &answer{req: exchange.Request{Remote: remote}, s: s, home: h, driver: d, length: -1}
 	if secure != nil {
 		x.req.TLS, x.req.Client = true, secure.Client()
 	}
@@ -151,15 +147,15 @@ func (x *answer) Done() <-chan struct{} {
 }
 
 func (x *answer) Head(status int, header []exchange.Field) {
-	if x.status == 0 && !x.ended {
+	if x.status == 0 && x.stage < given {
 		x.status, x.header = status, header
 		x.touch()
 	}
 }
 
 func (x *answer) Length(n int64) {
-	if !x.framed && !x.ended && n >= 0 {
-		x.length, x.counted = n, true
+	if !x.framed && x.stage < given && n >= 0 {
+		x.length = n
 	}
 }
 
@@ -167,35 +163,31 @@ func (x *answer) Write(p []byte) error {
 	if x.gone {
 		return exchange.ErrGone
 	}
-	x.given += int64(len(p))
+	x.written += int64(len(p))
 	switch {
-	case x.ended:
+	case x.stage >= given:
 		return errEnded
-	case len(p) == 0:
-		return nil
-	case x.counted && x.given > x.length:
+	case x.length >= 0 && x.written > x.length:
 		x.Abort()
 		return errLength
-	case x.body == nil:
-		x.body = p
-	default:
-		x.more = append(x.more, p)
+	case x.stage.aside() && over(x.body.n, x.s.limits.UnsentBytesMax):
+		x.Abort()
+		return errBehind
+	case len(p) > 0:
+		x.body.add(p)
+		x.touch()
 	}
-	x.touch()
 	return nil
 }
 
 func (x *answer) End() {
-	if x.ended || x.gone || x.encoding {
+	if x.stage >= given || x.gone {
 		return
 	}
-	if x.s.compress && x.encodeAside() {
-		return
-	}
-	x.ended = true
+	x.pass(handlerEnds)
 	x.forget()
-	if x.counted && x.given != x.length && http1.BodyAllowed(x.req.Method, x.status) {
-		x.s.log.Error("answer with another length than it announced", "loop", x.home.Index(), "announced", x.length, "written", x.given)
+	if x.length >= 0 && x.written != x.length && http1.BodyAllowed(x.req.Method, x.status) {
+		x.s.log.Error("answer with another length than it announced", "loop", x.home.Index(), "announced", x.length, "written", x.written)
 		x.refuse(refuseHandler)
 	}
 	if x.status < 200 || x.status > 999 {
@@ -207,7 +199,7 @@ func (x *answer) End() {
 
 func (x *answer) Receive(job func(piece []byte, err error)) {
 	switch {
-	case x.gone || x.ended:
+	case x.gone || x.stage >= given:
 		x.home.Post(func() { job(nil, exchange.ErrGone) })
 	case x.incoming == nil:
 		x.home.Post(func() { job(nil, io.EOF) })
@@ -217,22 +209,31 @@ func (x *answer) Receive(job func(piece []byte, err error)) {
 }
 
 func (x *answer) Drained(job func()) {
-	if !x.gone && !x.ended {
+	if !x.gone && x.stage < given {
 		x.drained = job
 		x.touch()
 	}
 }
 
 func (x *answer) Abort() {
-	if !x.ended && !x.gone {
+	if x.stage < given {
+		x.fail()
+	}
+}
+
+// fail breaks the answer off, unless it is complete.
+func (x *answer) fail() {
+	if x.stage != sealed && !x.gone {
 		x.refuse(refuseHandler)
 		x.touch()
 	}
 }
 
-// takeDrained is the job that Drained was given, once.
+// takeDrained is the job that Drained was given, once, or nil: what is encoded aside is yet to be sent.
 func (x *answer) takeDrained() (job func()) {
-	job, x.drained = x.drained, nil
+	if !x.stage.aside() {
+		job, x.drained = x.drained, nil
+	}
 	return job
 }
 
@@ -252,14 +253,14 @@ func (x *answer) flush() {
 
 // leave tells the handler that nobody waits for its answer any more.
 func (x *answer) leave() {
-	if !x.gone && !x.ended {
+	if !x.gone && x.stage != sealed {
 		x.desert()
 	}
 }
 
 func (x *answer) desert() {
 	x.gone = true
-	x.body, x.more, x.drained = nil, nil, nil
+	x.body, x.out, x.drained = pieces{}, pieces{}, nil
 	x.forget()
 	if x.done != nil {
 		close(x.done)
@@ -278,13 +279,13 @@ func (x *answer) forget() {
 // refuse makes e the whole answer. It is too late when the head was sent: then the connection just ends, which a
 // chunked or counted body lets the peer see.
 func (x *answer) refuse(e *http1.Error) {
-	x.ended, x.close = true, true
+	x.pass(restReady)
+	x.close = true
 	if w := x.socket; w != nil {
 		x.socket = nil
 		w.lost()
 	}
-	x.body, x.more, x.drained = nil, nil, nil
-	x.encoding, x.coding = false, compress.Identity
+	x.body, x.out, x.drained = pieces{}, pieces{}, nil
 	if x.framed {
 		x.broken = true
 		return
@@ -292,13 +293,8 @@ func (x *answer) refuse(e *http1.Error) {
 	x.refusal, x.status = e, e.Status
 }
 
-// due reports whether the answer has something to send. What a handler gave by the end of its turn is sent then: all
-// of it at once gets a Content-Length, a part of it begins a stream.
-func (x *answer) due() bool {
-	return !x.gone && !x.encoding && (x.ended || x.status >= 200 && (!x.framed || x.body != nil))
-}
-
-// frame appends what there is to send to dst and returns it with the body that follows uncopied, if it is large.
+// frame appends what there is to send to dst and returns it with the body that follows uncopied, if it is large. Called
+// when x is ready.
 func (x *answer) frame(dst, date []byte) (out []byte, body [][]byte) {
 	if x.broken {
 		return dst, nil
@@ -310,30 +306,18 @@ func (x *answer) frame(dst, date []byte) (out []byte, body [][]byte) {
 		head := http1.Head{Status: x.status, Header: x.header, Minor: 1, Date: w.terms.AppendFields(date[:len(date):len(date)])}
 		return http1.AppendHead(dst, &head), nil
 	}
-	n := len(x.body)
-	for _, p := range x.more {
-		n += len(p)
-	}
+	p := x.out.take()
 	bare := !http1.BodyAllowed(x.req.Method, x.status)
-	if x.s.compress {
-		x.negotiate(n)
-		if x.coding != compress.Identity && !bare {
-			x.encode()
-			n = len(x.body)
-		}
-	}
 	if !x.framed {
 		x.framed = true
 		head := http1.Head{
 			Status: x.status, Header: x.header, Minor: x.req.Minor, Method: x.req.Method,
-			ContentLength: int64(n), Date: date,
+			ContentLength: int64(p.n), Date: date,
 		}
 		switch {
-		case x.counted:
+		case x.length >= 0:
 			head.ContentLength = x.length
-		case bare && x.coding != compress.Identity:
-			head.ContentLength = 0 // what GET would be told is not known
-		case !x.ended:
+		case x.stage != sealed:
 			head.ContentLength = -1
 			x.chunked = x.req.Minor > 0 && !bare
 			x.close = x.close || x.req.Minor == 0
@@ -341,32 +325,25 @@ func (x *answer) frame(dst, date []byte) (out []byte, body [][]byte) {
 		head.Close = x.close
 		dst = http1.AppendHead(dst, &head)
 	}
-	first, more := x.body, x.more
-	x.body, x.more = nil, nil
-	switch {
-	case bare:
+	if bare {
 		return dst, nil
+	}
+	x.sent += int64(p.n)
+	switch {
 	case x.chunked:
-		x.sent += int64(n)
-		if len(first) > 0 {
-			dst = http1.AppendChunk(dst, first)
+		for _, b := range p.all() {
+			dst = http1.AppendChunk(dst, b)
 		}
-		for _, p := range more {
-			dst = http1.AppendChunk(dst, p)
-		}
-		if x.ended {
+		if x.stage == sealed {
 			dst = http1.AppendLastChunk(dst)
 		}
-		return dst, nil
-	case n <= copyBytesMax*(1+len(more)): // on average
-		x.sent += int64(n)
-		dst = append(dst, first...)
-		for _, p := range more {
-			dst = append(dst, p...)
+	case p.n <= copyBytesMax*(1+len(p.more)): // on average
+		dst = append(dst, p.first...)
+		for _, b := range p.more {
+			dst = append(dst, b...)
 		}
-		return dst, nil
 	default:
-		x.sent += int64(n)
-		return dst, append([][]byte{first}, more...)
+		body = p.all()
 	}
+	return dst, body
 }

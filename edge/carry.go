@@ -135,23 +135,24 @@ func (k *carrier) flush(x *answer) {
 	}
 	var head []byte
 	var body [][]byte
-	if x.due() {
+	if x.ready() {
 		if b := x.incoming; b != nil && !b.ended && !x.framed {
 			x.close = true // nobody may want the rest of the body
 		}
 		head, body = x.frame(nil, k.s.appendDate(nil, time.Now()))
 	}
 	k.mu.Lock()
-	behind := !x.ended && len(head)+len(body) > 0 && over(k.size, k.s.limits.UnsentBytesMax)
+	sealed := x.stage == sealed
+	behind := !sealed && len(head)+len(body) > 0 && over(k.size, k.s.limits.UnsentBytesMax)
 	if len(head) > 0 {
 		k.hand(head)
 	}
 	k.hand(body...)
-	if x.drained != nil || x.ended {
+	if x.drained != nil || sealed {
 		k.drained = x.takeDrained()
 	}
-	k.free = x.ended
-	k.last = x.ended && x.close && x.socket == nil
+	k.free = sealed
+	k.last = sealed && x.close && x.socket == nil
 	dead := k.dead
 	if !dead { // else end may have looked for it already
 		k.socket = x.socket
@@ -159,7 +160,7 @@ func (k *carrier) flush(x *answer) {
 	k.ring()
 	k.mu.Unlock()
 	switch {
-	case x.ended:
+	case sealed:
 		switch w := x.socket; {
 		case w == nil:
 		case dead:

@@ -166,10 +166,10 @@ func (c *conn) refuse(e *http1.Error) {
 func (c *conn) reply(x *answer) {
 	l := c.loop
 	var body [][]byte
-	if x.due() {
+	if x.ready() {
 		l.out, body = x.frame(l.out, l.date)
 	}
-	if x.ended {
+	if x.stage == sealed {
 		c.x, c.mode = nil, idle
 		switch {
 		case x.socket != nil:
@@ -228,8 +228,10 @@ func (c *conn) keep(buf []byte) {
 // settle ends a turn: what was gathered is written, and what the connection no longer needs is returned.
 func (c *conn) settle(progress bool) {
 	c.send(nil)
-	if c.x != nil && c.x.drained != nil && len(c.rest) == 0 {
-		c.loop.Post(c.x.takeDrained())
+	if c.x != nil && len(c.rest) == 0 {
+		if job := c.x.takeDrained(); job != nil {
+			c.loop.Post(job)
+		}
 	}
 	if progress {
 		c.since = c.loop.now

@@ -3,6 +3,8 @@
 package edge
 
 import (
+	"errors"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -11,128 +13,209 @@ import (
 	"github.com/fortunadws/fortuna/edge/http1"
 )
 
-const (
-	// encodedInlineBytes is the size of a body up to which it is encoded on its loop, within a millisecond.
-	encodedInlineBytes = 64 << 10
-	// encodedStreamsMax is how many streams are encoded at a time: each holds an encoder of about 1 MB for its life.
-	encodedStreamsMax = 100
-)
+// encodedInlineBytes is how much is encoded at once on a loop, within a millisecond or two; more is encoded aside.
+const encodedInlineBytes = 64 << 10
 
-// negotiate decides once how the body is encoded, whose first n bytes are there, and says so in the header.
-func (x *answer) negotiate(n int) {
-	if x.negotiated {
+var errBehind = errors.New("exchange: more is written than can be encoded: wait for Drained")
+
+// ready makes what was given ready to be sent, and reports whether there is something. What a handler gave by the end of its
+// turn is sent then: all of it at once gets a Content-Length, a part of it begins a stream.
+func (x *answer) ready() bool {
+	switch {
+	case x.gone:
+		return false
+	case x.stage == sealed:
+		return true
+	case x.status < 200:
+		return false
+	case !x.stage.aside():
+		x.prepare()
+	}
+	return x.stage == sealed || x.out.n > 0 || !x.framed && x.stage != givenAside // which is to have a Content-Length
+}
+
+// prepare moves what was given to what is sent, encoded or as it is, or has it encoded aside.
+func (x *answer) prepare() {
+	if !x.framed && x.out.n == 0 && x.s.compress { // what has been encoded aside has been negotiated
+		x.negotiate()
+	}
+	p, last := x.body.take(), x.stage == given
+	switch w := x.encoder; {
+	case w == nil:
+		x.out.join(p)
+	case p.n == 0 && !last:
+	case p.n > encodedInlineBytes:
+		x.encodeAside(p.all(), last)
 		return
-	}
-	x.negotiated = true
-	given, ok := x.encodable()
-	if given {
-		// A handler that says identity wants its answer as it is, and says nothing by it.
-		x.header = slices.DeleteFunc(slices.Clone(x.header), func(f exchange.Field) bool {
-			return exchange.EqualFold(f.Name, "Content-Encoding") && exchange.EqualFold(f.Value, "identity")
-		})
-	}
-	if !ok || x.ended && n < compress.BytesMin {
-		return
-	}
-	header := append(slices.Clip(x.header), exchange.Field{Name: "Vary", Value: "Accept-Encoding"})
-	c := compress.Negotiate(x.req.Get("Accept-Encoding"), compress.Codings)
-	if c != compress.Identity && !x.ended {
-		if x.s.encoding.Add(1) > encodedStreamsMax {
-			x.s.encoding.Add(-1)
-			c = compress.Identity
+	default:
+		for _, b := range p.all() {
+			w.Write(b)
+		}
+		if last {
+			x.out.add(w.Close())
+			x.releaseEncoder()
 		} else {
-			x.encoder = compress.NewEncoder(c, compress.Quick)
+			x.out.add(w.Flush())
 		}
 	}
-	if x.header = header; c == compress.Identity {
-		return
-	}
-	x.coding = c
-	x.header = append(slices.Clone(header), exchange.Field{Name: "Content-Encoding", Value: string(c)})
-	for i, f := range x.header {
-		if exchange.EqualFold(f.Name, "ETag") && strings.HasPrefix(f.Value, `"`) { // the bytes are others (RFC 9110 section 8.8.1)
-			x.header[i].Value = "W/" + f.Value
-		}
+	if last {
+		x.pass(restReady)
 	}
 }
 
-// encodable reports whether the body gains by being encoded, and whether the handler has said anything of encodings. What
-// has a length beforehand is a file, or what its handler has negotiated.
-func (x *answer) encodable() (given, ok bool) {
-	if !x.s.compress || x.counted || x.refusal != nil || x.socket != nil || x.status == 206 || x.status == 304 || x.status == 204 || x.status < 200 {
-		return false, false
+// negotiate decides how the body is encoded, and says so in the header.
+func (x *answer) negotiate() {
+	if x.status == 304 {
+		x.confirm()
+	}
+	whole, bare, n := x.stage == given, !http1.BodyAllowed(x.req.Method, x.status), x.body.n
+	// Who answers HEAD without a body does not say how long it is: most that are text gain.
+	if !x.encodable() || whole && n < compress.BytesMin && !(bare && n == 0) {
+		return
+	}
+	x.header = varying(x.header)
+	c := compress.Negotiate(x.req.List("Accept-Encoding"), compress.Codings)
+	switch {
+	case c == compress.Identity:
+		return
+	case bare:
+		x.body = pieces{} // how long it would be is not known
+	case !x.lendEncoder(c, whole && n <= encodedInlineBytes):
+		return
+	}
+	x.header = append(x.header, exchange.Field{Name: "Content-Encoding", Value: string(c)})
+	if tag := strong(x.header); tag != nil { // the bytes are others (RFC 9110 section 8.8.1)
+		tag.Value = "W/" + tag.Value
+	}
+}
+
+// confirm has a 304 say what the answer said that the client holds, if that was encoded: a cache finds it by its ETag (RFC
+// 9111 section 4.3.4).
+func (x *answer) confirm() {
+	if tag := strong(x.header); tag != nil && strings.Contains(x.req.List("If-None-Match"), "W/"+tag.Value) {
+		x.header = varying(x.header)
+		strong(x.header).Value = "W/" + tag.Value
+	}
+}
+
+// strong is the field that says bytes are the same, or nil.
+func strong(header []exchange.Field) *exchange.Field {
+	i := slices.IndexFunc(header, func(f exchange.Field) bool {
+		return exchange.EqualFold(f.Name, "ETag") && strings.HasPrefix(f.Value, `"`)
+	})
+	if i < 0 {
+		return nil
+	}
+	return &header[i]
+}
+
+// encodable reports whether the body gains by being encoded and its handler leaves that to us. What has a length beforehand
+// is a file, or what its handler has negotiated.
+func (x *answer) encodable() bool {
+	if x.length >= 0 || x.status == 206 || x.status == 304 || x.status == 204 {
+		return false
 	}
 	gains := false
 	for i := range x.header {
 		switch f := &x.header[i]; {
 		case exchange.EqualFold(f.Name, "Content-Type"):
 			gains = compress.Gains(f.Value)
-		case exchange.EqualFold(f.Name, "Content-Encoding"):
-			given = true
-		case exchange.EqualFold(f.Name, "Cache-Control") && strings.Contains(strings.ToLower(f.Value), "no-transform"), exchange.EqualFold(f.Name, "Content-Range"),
+		case exchange.EqualFold(f.Name, "Content-Encoding"), // identity as well: so it is wanted
+			exchange.EqualFold(f.Name, "Cache-Control") && strings.Contains(strings.ToLower(f.Value), "no-transform"),
+			exchange.EqualFold(f.Name, "Content-Range"),
 			exchange.EqualFold(f.Name, "Content-Digest"), exchange.EqualFold(f.Name, "Repr-Digest"): // of the bytes as they are (RFC 9530)
-			return given, false
+			return false
 		}
 	}
-	return given, gains && !given
+	return gains
 }
 
-// encode replaces what is to be sent by its encoded form.
-func (x *answer) encode() {
-	pieces := append([][]byte{x.body}, x.more...)
-	x.more = nil
-	if x.encoder == nil {
-		x.body = compress.Encode(x.coding, compress.Quick, pieces...)
-		x.coding = compress.Identity // it is done
-		return
+// varying is a copy of a header that says that the answer depends on what the client accepts.
+func varying(header []exchange.Field) []exchange.Field {
+	for i := range header {
+		if !exchange.EqualFold(header[i].Name, "Vary") {
+			continue
+		}
+		for name := range strings.SplitSeq(header[i].Value, ",") {
+			if name = strings.Trim(name, " \t"); name == "*" || exchange.EqualFold(name, "Accept-Encoding") {
+				return slices.Clone(header)
+			}
+		}
 	}
-	for _, p := range pieces {
-		x.encoder.Write(p)
-	}
-	if x.ended {
-		x.body = x.encoder.Close()
-		x.releaseEncoder()
-	} else {
-		x.body = x.encoder.Flush()
-	}
-	if len(x.body) == 0 {
-		x.body = nil
-	}
+	return append(slices.Clip(header), exchange.Field{Name: "Vary", Value: "Accept-Encoding"})
 }
 
-// releaseEncoder counts out a stream that was encoded. One that was broken off is lost to the pool.
+// lendEncoder counts an encoder in, and reports false when there are too many. One that is returned within the callback is
+// not the one too many.
+func (x *answer) lendEncoder(c compress.Coding, briefly bool) bool {
+	if n := x.s.encoding.Add(1); !briefly && over(n, int64(x.s.limits.EncodersMax)) {
+		x.s.encoding.Add(-1)
+		return false
+	}
+	x.encoder = compress.NewEncoder(c, compress.Quick)
+	return true
+}
+
+// releaseEncoder counts it out. One that was broken off is lost to the pool.
 func (x *answer) releaseEncoder() {
 	if x.encoder != nil {
 		x.encoder = nil
-		x.coding = compress.Identity
 		x.s.encoding.Add(-1)
 	}
 }
 
-// encodeAside encodes a body that is too large for its loop on a goroutine. It reports false when nothing is to be
-// encoded. The answer ends when that is done.
-func (x *answer) encodeAside() bool {
-	n := len(x.body) + bytesOf(x.more)
-	if x.framed || n <= encodedInlineBytes || x.status < 200 || !http1.BodyAllowed(x.req.Method, x.status) {
-		return false
-	}
-	x.ended = true // as negotiate is to see it
-	x.negotiate(n)
-	if x.coding == compress.Identity {
-		return false
-	}
-	x.ended, x.encoding = false, true
-	pieces, coding := append([][]byte{x.body}, x.more...), x.coding
+// encodeAside encodes what is too large for a loop on a goroutine, which has the encoder meanwhile. What the handler gives
+// then waits behind it, and nobody is told that the peer has taken what was written.
+func (x *answer) encodeAside(body [][]byte, last bool) {
+	x.pass(encoderLeaves)
+	w, left := x.encoder, x.Done()
+	x.encoder = nil
 	go func() {
-		encoded := compress.Encode(coding, compress.Quick, pieces...)
-		x.home.Post(func() { // a loop that has ended has no connections
-			x.encoding, x.coding = false, compress.Identity
-			if !x.gone && !x.ended {
-				x.body, x.more = encoded, nil
-				x.ended = true
-				x.touch()
-			}
-		})
+		back := func() { x.s.encoding.Add(-1) }
+		if encoded, ok := x.encodeUntil(left, w, body, last); ok {
+			back = func() { x.returned(w, encoded, last) }
+		}
+		if !x.home.Post(back) { // a loop that has ended has no connections
+			x.s.encoding.Add(-1)
+		}
 	}()
-	return true
+}
+
+// encodeUntil encodes a body unless the peer leaves before that is done. On any goroutine.
+func (x *answer) encodeUntil(left <-chan struct{}, w *compress.Encoder, body [][]byte, last bool) (encoded []byte, ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			x.s.log.Error("panic in an encoder", "err", v, "stack", string(debug.Stack()))
+			x.home.Post(x.fail)
+		}
+	}()
+	for _, b := range body {
+		for part := range slices.Chunk(b, encodedInlineBytes) {
+			select {
+			case <-left:
+				return nil, false
+			default:
+				w.Write(part)
+			}
+		}
+	}
+	if last {
+		return w.Close(), true
+	}
+	return w.Flush(), true
+}
+
+// returned is an encoder being back with what it was given, unless nobody wants that any more. On x's home.
+func (x *answer) returned(w *compress.Encoder, encoded []byte, last bool) {
+	if last || x.gone || x.stage == sealed {
+		x.s.encoding.Add(-1)
+		w = nil
+	}
+	if x.gone || x.stage == sealed {
+		return
+	}
+	x.encoder = w
+	x.pass(encoderReturns)
+	x.out.add(encoded)
+	x.touch()
 }

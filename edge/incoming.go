@@ -82,7 +82,7 @@ func (k *carrier) receive() bool {
 		k.hand(http1.AppendContinue(nil))
 		k.mu.Unlock()
 	}
-	if !b.ended && !x.ended && len(k.in) > 0 && !k.full(b) {
+	if !b.ended && x.stage < given && len(k.in) > 0 && !k.full(b) {
 		n, err := b.feed(&k.parser, k.in)
 		k.in = k.in[n:]
 		if err != nil {

@@ -53,6 +53,7 @@ var limitFields = []struct {
 	{"streams_max", "requests", 0, func(m *Limits) any { return &m.StreamsMax }, "requests in flight on one HTTP/2 connection: a browser opens as many for a page"},
 	{"resets_max", "streams", 0, func(m *Limits) any { return &m.ResetsMax }, "streams of an HTTP/2 connection reset within 10 s: rapid reset is thousands"},
 	{"controls_max", "frames", 0, func(m *Limits) any { return &m.ControlsMax }, "frames of an HTTP/2 connection within 10 s that carry no request"},
+	{"encoders_max", "answers", 0, func(m *Limits) any { return &m.EncodersMax }, "answers encoded at a time, streams and those over 64 kB: each holds up to 0.9 MB; more are sent as they are"},
 	{"websocket_message_bytes", "bytes", 0, func(m *Limits) any { return &m.MessageBytesMax }, "one message of a WebSocket, inflated: a larger one closes it with 1009"},
 	{"websocket_idle_ms", "ms", 0, func(m *Limits) any { return &m.SocketIdleDeadline }, "between two frames from a WebSocket's peer, which is sent a ping at half of it"},
 	{"websocket_close_ms", "ms", 0, func(m *Limits) any { return &m.SocketCloseDeadline }, "for a WebSocket's peer to answer a close frame"},

@@ -33,6 +33,7 @@ type Limits struct {
 	AheadBytesMax   int // input read ahead while an answer is pending; beyond it reading stops
 	BodyBufferBytes int // a body up to this is read whole before its handler runs; a longer one is streamed, this much ahead
 	UnsentBytesMax  int // unsent bytes of a streamed answer at which its connection is cut, and of a WebSocket at which messages are dropped
+	EncodersMax     int // answers encoded at a time that are streams or too large for their loop; more are sent as they are
 	MessageBytesMax int // of one WebSocket message, inflated
 	StreamsMax      int // requests in flight on one HTTP/2 connection
 	ResetsMax       int // streams of one that its peer resets, or makes us reset, in h2.FloodPeriod
@@ -65,6 +66,7 @@ func DefaultLimits() Limits {
 		AheadBytesMax:   64 << 10,         // one read of the loop; more is held by the kernel, on the peer's account
 		BodyBufferBytes: 64 << 10,         // forms and JSON; what is longer a handler may want to pass on, or to refuse
 		UnsentBytesMax:  16 << 20,         // for a handler that writes on without waiting for Drained
+		EncodersMax:     64,               // each holds up to 0.9 MB
 		MessageBytesMax: 1 << 20,          // chat and game moves are small; a file is uploaded
 		StreamsMax:      100,              // what RFC 9113 recommends at least; a browser opens as many for one page
 		ResetsMax:       200,              // a user who leaves a page resets what it was loading; rapid reset is thousands
@@ -92,7 +94,7 @@ func (m Limits) withDefaults() Limits {
 		{&m.ConnectionsMax, &d.ConnectionsMax}, {&m.PerIPMax, &d.PerIPMax},
 		{&m.RequestsMax, &d.RequestsMax}, {&m.PipelinedMax, &d.PipelinedMax},
 		{&m.AheadBytesMax, &d.AheadBytesMax}, {&m.BodyBufferBytes, &d.BodyBufferBytes}, {&m.UnsentBytesMax, &d.UnsentBytesMax},
-		{&m.StreamsMax, &d.StreamsMax}, {&m.ResetsMax, &d.ResetsMax}, {&m.ControlsMax, &d.ControlsMax}, {&m.MessageBytesMax, &d.MessageBytesMax},
+		{&m.StreamsMax, &d.StreamsMax}, {&m.ResetsMax, &d.ResetsMax}, {&m.ControlsMax, &d.ControlsMax}, {&m.EncodersMax, &d.EncodersMax}, {&m.MessageBytesMax, &d.MessageBytesMax},
 	} {
 		if *p.have == 0 {
 			*p.have = *p.want

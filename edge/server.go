@@ -43,7 +43,7 @@ type Server struct {
 	open      atomic.Int64
 	carried   atomic.Int64
 	sockets   atomic.Int64
-	encoding  atomic.Int64 // streams that are encoded
+	encoding  atomic.Int64 // encoders that are lent
 	refusing  atomic.Int64 // refused connections that linger
 	inflight  atomic.Int64
 	accepted  atomic.Uint64

@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fortunadws/fortuna/edge/compress"
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/edge/h2"
 	"github.com/fortunadws/fortuna/edge/http1"
@@ -63,7 +62,7 @@ func serveStream(k *carrier, h *h2.Stream) {
 		return
 	}
 	t.flush(t.x)
-	for t.receive(); !t.x.ended && !t.x.gone; t.receive() {
+	for t.receive(); t.x.stage != sealed && !t.x.gone; t.receive() {
 		select {
 		case <-t.bell:
 			t.work()
@@ -151,11 +150,11 @@ func (t *stream) flush(x *answer) {
 		return
 	}
 	var err error
-	if x.due() {
+	if x.ready() {
 		err = t.send(x)
 	}
 	switch {
-	case x.ended:
+	case x.stage == sealed:
 		x.complete()
 	case err != nil: // the peer has left
 		x.wait()
@@ -173,14 +172,8 @@ func (t *stream) send(x *answer) error {
 		t.h.Abort()
 		return nil
 	}
-	if x.s.compress {
-		x.negotiate(len(x.body) + bytesOf(x.more))
-		if x.coding != compress.Identity && http1.BodyAllowed(x.req.Method, x.status) {
-			x.encode()
-		}
-	}
-	header, body := x.header, append([][]byte{x.body}, x.more...)
-	x.body, x.more = nil, nil
+	header, p := x.header, x.out.take()
+	body := p.all()
 	if x.refusal != nil {
 		fields, text := x.refusal.Answer()
 		header, body = fields, [][]byte{[]byte(text)}
@@ -190,11 +183,10 @@ func (t *stream) send(x *answer) error {
 		x.framed = true
 		length := int64(-1)
 		switch {
-		case x.refusal == nil && x.ended && x.coding != compress.Identity: // to HEAD: not known
-		case x.refusal != nil || x.ended && !x.counted:
-			length = n
-		case x.counted:
+		case x.refusal == nil && x.length >= 0:
 			length = x.length
+		case x.stage == sealed:
+			length = n
 		}
 		if hsts := t.s.hsts; hsts != "" {
 			header = append(slices.Clip(header), exchange.Field{Name: hstsField, Value: hsts})
@@ -210,7 +202,7 @@ func (t *stream) send(x *answer) error {
 			return err
 		}
 	}
-	if x.ended { // what is left is sent when the goroutine returns
+	if x.stage == sealed { // what is left is sent when the goroutine returns
 		return nil
 	}
 	return t.h.Flush()

@@ -57,7 +57,7 @@ func (x *answer) Upgrade(header []exchange.Field, h exchange.SocketHandler) (exc
 	switch {
 	case x.gone:
 		return nil, exchange.ErrGone
-	case x.ended || x.status != 0:
+	case x.stage >= given || x.status != 0:
 		return nil, errEnded
 	case x.s.draining.Load():
 		return nil, &exchange.HandshakeError{Status: 503, Message: "the server is shutting down"}
@@ -71,7 +71,7 @@ func (x *answer) Upgrade(header []exchange.Field, h exchange.SocketHandler) (exc
 	}
 	x.socket = &websocket{s: x.s, home: x.home, h: h, terms: terms}
 	x.status, x.header = 101, slices.DeleteFunc(slices.Clone(header), ws.Decides)
-	x.ended = true
+	x.pass(restReady)
 	x.forget()
 	x.touch()
 	return x.socket, nil

@@ -82,7 +82,7 @@ func (f *file) formFor(q *exchange.Request) form {
 	header = append(header, f.header...)
 	if e := f.encoded.Load(); e != nil {
 		header = append(header, exchange.Field{Name: "Vary", Value: "Accept-Encoding"})
-		if c := compress.Negotiate(q.Get("Accept-Encoding"), e.codings); c != compress.Identity {
+		if c := compress.Negotiate(q.List("Accept-Encoding"), e.codings); c != compress.Identity {
 			out.body, out.tag = e.bodies[c], fmt.Sprintf(`"%s-%s"`, f.tag, c)
 			header = append(header, exchange.Field{Name: "Content-Encoding", Value: string(c)})
 		}

@@ -42,11 +42,6 @@ const (
 // BytesMin is the size in bytes below which a body does not gain enough: it fits one packet either way.
 const BytesMin = 1000
 
-// windowBytes bounds the memory of an encoder, and of the client's decoder: how far back it looks.
-const windowBytes = 1 << windowBits
-
-const windowBits = 18
-
 // encoder is what the three encoders have in common.
 type encoder interface {
 	io.WriteCloser
@@ -54,14 +49,19 @@ type encoder interface {
 	Reset(w io.Writer)
 }
 
-// quality is what an encoder calls an effort.
+// quality is what an encoder calls an effort. The quickest level of gzip takes two thirds of the memory of the next,
+// and 5 % more of the size.
 var quality = map[Coding][efforts]int{
 	Brotli: {3, 9},
-	Gzip:   {3, 9},
+	Gzip:   {1, 9},
 	Zstd:   {int(zstd.SpeedFastest), int(zstd.SpeedBestCompression)},
 }
 
-// pools hold idle encoders, each of some hundred kB.
+// windowBits bounds the memory of an encoder, and of the client's decoder: the logarithm of how many bytes back it looks.
+// For source code, a quarter of the window is a third of the memory less and 2 % of the size more.
+var windowBits = [efforts]int{16, 18}
+
+// pools hold idle encoders; a quick one has up to 0.9 MB.
 var pools = map[Coding]*[efforts]sync.Pool{Brotli: {}, Zstd: {}, Gzip: {}}
 
 func newEncoder(c Coding, e Effort) encoder {
@@ -70,9 +70,9 @@ func newEncoder(c Coding, e Effort) encoder {
 	var err error
 	switch c {
 	case Brotli:
-		w = brotli.NewWriterOptions(nil, brotli.WriterOptions{Quality: q, LGWin: windowBits})
+		w = brotli.NewWriterOptions(nil, brotli.WriterOptions{Quality: q, LGWin: windowBits[e]})
 	case Zstd:
-		w, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevel(q)), zstd.WithWindowSize(windowBytes),
+		w, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevel(q)), zstd.WithWindowSize(1<<windowBits[e]),
 			zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
 	case Gzip:
 		w, err = gzip.NewWriterLevel(nil, q)

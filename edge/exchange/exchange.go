@@ -132,6 +132,19 @@ func (r *Request) Get(name string) string {
 	return ""
 }
 
+// List returns the values of all fields called name, as if one field had them all (RFC 9110 section 5.2), or "".
+func (r *Request) List(name string) (list string) {
+	for i := range r.Header {
+		if f := &r.Header[i]; EqualFold(f.Name, name) {
+			if list != "" {
+				list += ", "
+			}
+			list += f.Value
+		}
+	}
+	return list
+}
+
 // EqualFold reports whether two field names are the same, ASCII case aside.
 func EqualFold(a, b string) bool {
 	if len(a) != len(b) {

@@ -62,10 +62,11 @@ func AppendHead(dst []byte, h *Head) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// Sendable reports whether a field that a handler gives may be sent: it is not the connection's to write, and breaks out
-// of no line.
+// Sendable reports whether a field that a handler gives may be sent: it is not the connection's to write, breaks out of no
+// line, and is not the Content-Encoding that there is none (RFC 9110 section 8.4.1).
 func Sendable(f *exchange.Field) bool {
-	return !connectionDecides(f.Name) && validName(f.Name) && validValue(f.Value)
+	return !connectionDecides(f.Name) && validName(f.Name) && validValue(f.Value) &&
+		!(exchange.EqualFold(f.Name, "Content-Encoding") && exchange.EqualFold(f.Value, "identity"))
 }
 
 // BodyAllowed reports whether an answer may carry a body: not to HEAD, not with 1xx, 204 and 304
