@@ -24,14 +24,14 @@ func (x *answer) negotiate(n int) {
 		return
 	}
 	x.negotiated = true
-	given, ok := x.encodable()
+	given, ok := x.encodable(n)
 	if given {
 		// A handler that says identity wants its answer as it is, and says nothing by it.
 		x.header = slices.DeleteFunc(slices.Clone(x.header), func(f exchange.Field) bool {
 			return exchange.EqualFold(f.Name, "Content-Encoding") && exchange.EqualFold(f.Value, "identity")
 		})
 	}
-	if !ok || x.ended && n < compress.BytesMin {
+	if !ok {
 		return
 	}
 	header := append(slices.Clip(x.header), exchange.Field{Name: "Vary", Value: "Accept-Encoding"})
@@ -56,17 +56,17 @@ func (x *answer) negotiate(n int) {
 	}
 }
 
-// encodable reports whether the body gains by being encoded, and whether the handler has said anything of encodings. What
-// has a length beforehand is a file, or what its handler has negotiated.
-func (x *answer) encodable() (given, ok bool) {
+// encodable reports whether the body, whose first n bytes are there, gains by being encoded, and whether the handler has said
+// anything of encodings. What has a length beforehand is a file, or what its handler has negotiated.
+func (x *answer) encodable(n int) (given, ok bool) {
 	if !x.s.compress || x.counted || x.refusal != nil || x.socket != nil || x.status == 206 || x.status == 304 || x.status == 204 || x.status < 200 {
 		return false, false
 	}
-	gains := false
+	gains, small := false, x.ended && n < compress.BytesMin
 	for i := range x.header {
 		switch f := &x.header[i]; {
 		case exchange.EqualFold(f.Name, "Content-Type"):
-			gains = compress.Gains(f.Value)
+			gains = !small && compress.Gains(f.Value)
 		case exchange.EqualFold(f.Name, "Content-Encoding"):
 			given = true
 		case exchange.EqualFold(f.Name, "Cache-Control") && strings.Contains(strings.ToLower(f.Value), "no-transform"), exchange.EqualFold(f.Name, "Content-Range"),
