@@ -71,7 +71,7 @@ type worker struct {
 
 // own makes v this worker's VM.
 func (w *worker) own(v *vm) {
-	v.post, v.clock = w.jobs.post, threadCPU
+	v.post = w.jobs.post
 	v.lease.thread.Store(w.thread)
 	w.vm = v
 }
