@@ -39,11 +39,10 @@ func newLane(d *Deployment, workers, nice int, ready *vm) *lane {
 // offer queues an invocation, or says why it cannot. It runs on the invocation's loop.
 func (l *lane) offer(inv *invocation) (refusal *Failure) {
 	if inv.timer == nil { // else it was paced, and waits already
-		queued := len(l.queue)
-		if !l.load.admits(queued, l.workers, inv.began) {
-			return failOverload()
+		if !l.load.admits(len(l.queue), l.workers, inv.began) {
+			l.shorten()
 		}
-		if queued == cap(l.queue) {
+		if len(l.queue) == cap(l.queue) {
 			return failNoCapacity(cap(l.queue))
 		}
 		inv.wait()
@@ -57,6 +56,17 @@ func (l *lane) offer(inv *invocation) (refusal *Failure) {
 			return nil
 		}
 		return failNoCapacity(cap(l.queue))
+	}
+}
+
+// shorten refuses those that have waited longest, until one more makes no more than there are workers. From any goroutine.
+func (l *lane) shorten() {
+	for len(l.queue) >= l.workers {
+		select {
+		case inv := <-l.queue:
+			inv.shed()
+		default: // the workers were faster
+		}
 	}
 }
 
@@ -91,12 +101,8 @@ func (w *worker) run() {
 		case <-w.jobs.bell:
 			w.jobs.run()
 		case inv := <-queue:
-			if w.lane.load.stale(inv.began, now()) {
-				inv.shed()
-			} else {
-				w.lane.load.taken.Add(1)
-				w.serve(inv)
-			}
+			w.lane.load.taken.Add(1)
+			w.serve(inv)
 		case <-w.lane.done:
 			if w.vm != nil {
 				w.vm.close()
