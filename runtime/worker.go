@@ -59,9 +59,12 @@ func (l *lane) offer(inv *invocation) (refusal *Failure) {
 	}
 }
 
-// shorten refuses those that have waited longest, until one more makes no more than there are workers. From any goroutine.
+// crowded reports whether as many wait as there are workers.
+func (l *lane) crowded() bool { return len(l.queue) >= l.workers }
+
+// shorten refuses those that have waited longest until there is room for one more. From any goroutine.
 func (l *lane) shorten() {
-	for len(l.queue) >= l.workers {
+	for l.crowded() {
 		select {
 		case inv := <-l.queue:
 			inv.shed()
@@ -101,6 +104,10 @@ func (w *worker) run() {
 		case <-w.jobs.bell:
 			w.jobs.run()
 		case inv := <-queue:
+			if w.lane.load.over.Load() && w.lane.crowded() { // as it has been since before the overload was seen
+				inv.shed()
+				continue
+			}
 			w.lane.load.taken.Add(1)
 			w.serve(inv)
 		case <-w.lane.done:
