@@ -20,8 +20,10 @@ const (
 )
 
 // tuneMemory makes collections rare while the heap is small, ordinary when it is large, and frequent near the memory
-// the process may have. GOGC and GOMEMLIMIT in the environment win over either.
+// the process may have. GOGC and GOMEMLIMIT in the environment win over either. No allocation is
+// sampled: see sampleMemory.
 func tuneMemory(getenv func(string) string) {
+	runtime.MemProfileRate = 0
 	if getenv("GOMEMLIMIT") == "" {
 		if limit := memoryMax(os.ReadFile); limit > 0 {
 			debug.SetMemoryLimit(limit / 10 * 9) // the rest is stacks, and memory that is not the heap's
@@ -31,6 +33,12 @@ func tuneMemory(getenv func(string) string) {
 		retuneGC()
 	}
 }
+
+// sampleMemory lets profiles tell what allocates, from now on. A sample walks the stack of a handler, and one each half
+// megabyte costs a hundredth of what a small answer does.
+func sampleMemory() { runtime.MemProfileRate = sampleBytes }
+
+var sampleBytes = runtime.MemProfileRate // Go's own choice
 
 // retuneGC sets the next collection's goal from what is live after the last, and does so again after the next: the
 // sentinel is garbage at once, so its cleanup runs once a cycle.

@@ -57,6 +57,9 @@ func (h *house) oversee(p *project) error {
 	if addr == "" {
 		return nil
 	}
+	if p.config.Admin.Pprof {
+		sampleMemory()
+	}
 	server, err := admin.Listen(admin.Config{Addr: addr, Pprof: p.config.Admin.Pprof, Source: admin.Source{
 		App:      p.name(),
 		Counters: h.tally.answers,

@@ -52,11 +52,11 @@ type answer struct {
 	socket   *websocket // what the connection becomes; nil unless that is the answer
 	incoming *incoming  // the rest of the body; nil if the request was whole when it was served
 	done     chan struct{}
-	drained  func()    // to run when the peer has taken what was written
-	start    time.Time // only with Config.Access
-	sent     int64     // body bytes framed
-	length   int64     // of the body as announced; -1: it was not
-	written  int64     // bytes of it
+	drained  func()        // to run when the peer has taken what was written
+	began    time.Duration // on the server's clock; only with Config.Access
+	sent     int64         // body bytes framed
+	length   int64         // of the body as announced; -1: it was not
+	written  int64         // bytes of it
 	status   int
 	encoder  *compress.Encoder // nil: the body is sent as it is, or encoded aside
 	stage    stage
@@ -84,7 +84,7 @@ func (x *answer) begin(keepAlive bool) {
 	x.close = !keepAlive || x.s.draining.Load()
 	x.s.proxies.Apply(&x.req)
 	if x.s.access != nil {
-		x.start = time.Now()
+		x.began = x.s.clock()
 	}
 }
 
@@ -110,8 +110,8 @@ func (x *answer) complete() {
 	if c, ok := x.driver.(*conn); ok {
 		r.Loop = c.loop.index
 	}
-	if !x.start.IsZero() {
-		r.Duration = time.Since(x.start)
+	if x.began > 0 {
+		r.Duration = x.s.clock() - x.began
 	}
 	switch {
 	case x.refusal != nil:

@@ -70,7 +70,7 @@ func (x *answer) negotiate() {
 	}
 	whole, bare, n := x.stage == given, !http1.BodyAllowed(x.req.Method, x.status), x.body.n
 	// Who answers HEAD without a body does not say how long it is: most that are text gain.
-	if !x.encodable() || whole && n < compress.BytesMin && !(bare && n == 0) {
+	if whole && n < compress.BytesMin && !(bare && n == 0) || !x.encodable() {
 		return
 	}
 	x.header = varying(x.header)

@@ -48,10 +48,11 @@ func tuneSocket(fd int) {
 	tuneKeepalive(fd)
 }
 
-// writeSocket writes p and returns how much the kernel took: less than len(p), without an error, when it is full.
+// writeSocket writes p to a descriptor that does not block and returns how much the kernel took: less than len(p), without an
+// error, when it is full.
 func writeSocket(fd int, p []byte) (int, error) {
 	for {
-		n, err := syscall.Write(fd, p)
+		n, err := writeNow(fd, p)
 		switch {
 		case err == nil:
 			return n, nil
@@ -114,6 +115,10 @@ func dialSocket(path string) (int, error) {
 	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: path}); err != nil {
 		closeSocket(fd)
 		return -1, os.NewSyscallError("connect", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // as writeSocket wants it
+		closeSocket(fd)
+		return -1, os.NewSyscallError("setnonblock", err)
 	}
 	return fd, nil
 }

@@ -7,16 +7,15 @@ import (
 )
 
 // A queue that is full of late requests serves nobody: each is answered when its client has given up. So a lane that is
-// asked for more than it can do, for a while, keeps its queue as short as its workers are many, and refuses the rest at
-// once.
+// asked for more than it can do, for a while, keeps its queue as short as its workers are many. Whoever comes then takes the
+// place of the one that has waited longest, so what is served has hardly waited.
 //
 // A long queue alone is no overload: as many clients as wait may be served one after the other for ever. What tells is that
 // more requests come than are taken, window after window, which clients that wait for their answers cannot do.
 const (
 	loadWindow = 50 * time.Millisecond
-	loadGrown  = 3              // windows in a row, to be overloaded
-	loadExcess = 8              // a window in which an eighth more came than was taken counts
-	loadStale  = 2 * loadWindow // a request that has waited for this is refused once there is overload
+	loadGrown  = 3 // windows in a row, to be overloaded
+	loadExcess = 8 // a window in which an eighth more came than was taken counts
 )
 
 // load is what comes to a lane and what is taken from it.
@@ -30,7 +29,8 @@ type load struct {
 	grown int   // windows in a row in which more came than was taken
 }
 
-// admits reports whether one more request may join a queue of queued others before workers; t is on the process clock.
+// admits reports whether one more request may join a queue of queued others before workers, and nobody has to leave it for
+// that; t is on the process clock.
 func (l *load) admits(queued, workers int, t int64) bool {
 	l.came.Add(1)
 	if l.mu.TryLock() { // another is at it
@@ -41,9 +41,6 @@ func (l *load) admits(queued, workers int, t int64) bool {
 	}
 	return !l.over.Load() || queued < workers
 }
-
-// stale reports whether a request that came at began has waited so long that it would make others late.
-func (l *load) stale(began, t int64) bool { return l.over.Load() && t-began > int64(loadStale) }
 
 // judge ends a window. Called with mu held.
 func (l *load) judge(queued int, t int64) {

@@ -1,6 +1,11 @@
 package runtime
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"github.com/fortunadws/fortuna/edge/exchange"
+)
 
 // windows lets came requests come and taken be taken in each of n windows, and returns whether the last one is let in.
 func (l *load) windows(t *int64, n, came, taken, queued int) (admitted bool) {
@@ -42,5 +47,45 @@ func TestLoad(t *testing.T) {
 	clock += 10 * int64(loadWindow)
 	if l.admits(0, 2, clock); !l.admits(2, 2, clock) {
 		t.Error("overload does not end in a pause")
+	}
+}
+
+func TestLane_overload(t *testing.T) {
+	rt := New(Config{Loops: 1})
+	if _, err := rt.Deploy(build(t, `export default () => new Response()`)); err != nil {
+		t.Fatal(err)
+	}
+	d := rt.current.Load()
+	l := &lane{dep: d, workers: 2, load: &load{since: now() + int64(time.Hour)}, queue: make(chan *invocation, 8)} // nobody serves it
+	var came []*benchExchange
+	offer := func() {
+		x := &benchExchange{request: &exchange.Request{Method: "GET", Path: "/"}}
+		came = append(came, x)
+		if !d.acquire() {
+			t.Fatal("the deployment has drained")
+		}
+		if refusal := l.offer(&invocation{x: x, home: x.loop, request: x.request, dep: d, began: now()}); refusal != nil {
+			t.Fatal(refusal)
+		}
+	}
+	for range 5 {
+		offer()
+	}
+	if len(l.queue) != 5 {
+		t.Fatalf("without overload 5 requests wait, got %d", len(l.queue))
+	}
+	l.load.over.Store(true)
+	offer()
+	offer()
+	for i, x := range came {
+		if refused := x.status == 503; refused != (i < 5) {
+			t.Errorf("request %d of 7, of which the last 2 may wait, was answered %d", i+1, x.status)
+		}
+	}
+	for len(l.queue) > 0 {
+		(<-l.queue).shed()
+	}
+	if err := rt.Close(t.Context()); err != nil { // which waits for whom nobody has counted out
+		t.Fatal(err)
 	}
 }

@@ -22,9 +22,8 @@ type vm struct {
 	env   goja.Value
 	lease *lease
 
-	post  func(job func()) // runs job on the owner's goroutine; from anywhere
-	loop  exchange.Loop    // the event loop that owns the VM; nil for a worker's
-	clock func() int64     // measures turns, in nanoseconds: wall time, or the thread's CPU time on a worker
+	post func(job func()) // runs job on the owner's goroutine; from anywhere
+	loop exchange.Loop    // the event loop that owns the VM; nil for a worker's
 
 	loading  bool
 	busy     bool        // a turn runs
@@ -56,7 +55,7 @@ func (*thrown) Error() string { return "uncaught exception" }
 
 // newVM makes a VM and loads the bundle into it. It may run on any goroutine, before the VM has an owner.
 func newVM(d *Deployment) (*vm, error) {
-	v := &vm{js: goja.New(), dep: d, clock: now}
+	v := &vm{js: goja.New(), dep: d}
 	v.js.SetMaxCallStackSize(d.rt.cfg.Limits.CallStackMax)
 	v.realm = web.New(v.js, v, d.platform)
 	v.js.SetPromiseRejectionTracker(v.track)
@@ -132,13 +131,11 @@ func (v *vm) turn(inv *invocation, f func() error) *Failure {
 	}
 	sound := !v.retired
 	v.owner, v.current, v.busy = inv, inv, true
-	v.dep.rt.watchdog.begin(v.lease, budget)
+	start, clock := v.dep.rt.watchdog.begin(v.lease, budget), now
 	suspect := inv != nil && v.loop != nil && inv.route.suspect.Load() > 0
-	clock := v.clock
-	if suspect {
-		clock = threadCPU
+	if suspect || v.loop == nil { // CPU time of the thread tells more, and costs more than most turns on a loop
+		start, clock = threadCPU(), threadCPU
 	}
-	start := clock()
 
 	failure := v.explained(f)
 	if len(v.rejected) > 0 {

@@ -92,12 +92,14 @@ func (w *watchdog) forget(l *lease) {
 	w.mu.Unlock()
 }
 
-// begin starts a turn that may run for budget.
-func (w *watchdog) begin(l *lease, budget time.Duration) {
-	l.deadline.Store(now() + int64(max(budget, time.Millisecond)))
+// begin starts a turn that may run for budget, and returns when, on the process clock.
+func (w *watchdog) begin(l *lease, budget time.Duration) (t int64) {
+	t = now()
+	l.deadline.Store(t + int64(max(budget, time.Millisecond)))
 	if w.asleep.Load() && w.asleep.CompareAndSwap(true, false) {
 		w.wake <- struct{}{}
 	}
+	return t
 }
 
 // end ends the turn. It reports whether the watchdog has interrupted it: the caller must then clear the interrupt, so

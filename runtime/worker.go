@@ -39,11 +39,10 @@ func newLane(d *Deployment, workers, nice int, ready *vm) *lane {
 // offer queues an invocation, or says why it cannot. It runs on the invocation's loop.
 func (l *lane) offer(inv *invocation) (refusal *Failure) {
 	if inv.timer == nil { // else it was paced, and waits already
-		queued := len(l.queue)
-		if !l.load.admits(queued, l.workers, inv.began) {
-			return failOverload()
+		if !l.load.admits(len(l.queue), l.workers, inv.began) {
+			l.shorten()
 		}
-		if queued == cap(l.queue) {
+		if len(l.queue) == cap(l.queue) {
 			return failNoCapacity(cap(l.queue))
 		}
 		inv.wait()
@@ -60,6 +59,20 @@ func (l *lane) offer(inv *invocation) (refusal *Failure) {
 	}
 }
 
+// crowded reports whether as many wait as there are workers.
+func (l *lane) crowded() bool { return len(l.queue) >= l.workers }
+
+// shorten refuses those that have waited longest until there is room for one more. From any goroutine.
+func (l *lane) shorten() {
+	for l.crowded() {
+		select {
+		case inv := <-l.queue:
+			inv.shed()
+		default: // the workers were faster
+		}
+	}
+}
+
 // worker is a goroutine with a VM: the executor for routes that have not earned the loop.
 type worker struct {
 	lane   *lane
@@ -71,7 +84,7 @@ type worker struct {
 
 // own makes v this worker's VM.
 func (w *worker) own(v *vm) {
-	v.post, v.clock = w.jobs.post, threadCPU
+	v.post = w.jobs.post
 	v.lease.thread.Store(w.thread)
 	w.vm = v
 }
@@ -91,12 +104,12 @@ func (w *worker) run() {
 		case <-w.jobs.bell:
 			w.jobs.run()
 		case inv := <-queue:
-			if w.lane.load.stale(inv.began, now()) {
+			if w.lane.load.over.Load() && w.lane.crowded() { // as it has been since before the overload was seen
 				inv.shed()
-			} else {
-				w.lane.load.taken.Add(1)
-				w.serve(inv)
+				continue
 			}
+			w.lane.load.taken.Add(1)
+			w.serve(inv)
 		case <-w.lane.done:
 			if w.vm != nil {
 				w.vm.close()
