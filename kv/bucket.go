@@ -55,6 +55,8 @@ type Bucket struct {
 	base    string // "$KV.name.": what subjects begin with
 	stream  string
 	changes string // the subject on which writes are announced, up to what follows base
+
+	listings listings
 }
 
 var bucketName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,12 +21,16 @@ type Page struct {
 	More    bool    // there are keys behind the last
 }
 
-// List gives up to limit entries, without values, whose keys begin with prefix and come behind the key after. It sees
-// every write that was acknowledged before it began, and reads all keys with the prefix whatever limit is.
+// List gives up to limit entries, without values, whose keys begin with prefix and come behind the key after. The first page
+// sees every write that was acknowledged before; it reads all keys with the prefix, whatever limit is. The pages that follow
+// within listingKept are of the same moment.
 func (s *Space) List(ctx context.Context, prefix, after string, limit int) (Page, error) {
-	all, err := s.keys(ctx, prefix)
-	if err != nil {
-		return Page{}, err
+	all := s.b.listings.take(listingKey{s.base, prefix, after})
+	if all == nil {
+		var err error
+		if all, err = s.keys(ctx, prefix); err != nil {
+			return Page{}, err
+		}
 	}
 	begin := 0
 	if after != "" {
@@ -35,7 +40,66 @@ func (s *Space) List(ctx context.Context, prefix, after string, limit int) (Page
 		}
 	}
 	end := min(begin+limit, len(all))
+	if end < len(all) && end > begin {
+		s.b.listings.keep(listingKey{s.base, prefix, all[end-1].Key}, all[end:])
+	}
 	return Page{Entries: all[begin:end:end], More: end < len(all)}, nil
+}
+
+const (
+	listingKept = 30 * time.Second
+	listingsMax = 8 // of a bucket
+)
+
+// listings are the rests of listings whose next page may be asked for.
+type listings struct {
+	mu   sync.Mutex
+	rest map[listingKey]*listing
+}
+
+type listingKey struct{ base, prefix, after string }
+
+type listing struct {
+	entries []Entry
+	until   time.Time
+}
+
+// take gives a rest, which another page will keep again; nil when there is none.
+func (l *listings) take(k listingKey) []Entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.rest[k]
+	if r == nil || time.Now().After(r.until) {
+		return nil
+	}
+	return r.entries
+}
+
+// keep holds a rest for a while. When there are too many the oldest goes.
+func (l *listings) keep(k listingKey, rest []Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rest == nil {
+		l.rest = map[listingKey]*listing{}
+	}
+	r := &listing{rest, time.Now().Add(listingKept)}
+	l.rest[k] = r
+	for len(l.rest) > listingsMax {
+		oldest := k
+		for k, r := range l.rest {
+			if r.until.Before(l.rest[oldest].until) {
+				oldest = k
+			}
+		}
+		delete(l.rest, oldest)
+	}
+	time.AfterFunc(listingKept, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.rest[k] == r {
+			delete(l.rest, k)
+		}
+	})
 }
 
 // keys reads what is there of a prefix, sorted.

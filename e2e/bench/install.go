@@ -19,9 +19,13 @@ const npmPackages = `{
   "dependencies": {
     "@hono/node-server": "2.1.8",
     "bun": "1.4.5",
+    "connect-redis": "10.0.0",
     "deno": "2.9.6",
     "esbuild": "0.28.2",
+    "express": "5.3.0",
+    "express-session": "1.19.0",
     "hono": "4.13.19",
+    "redis": "6.3.1",
     "workerd": "1.20261117.1"
   }
 }
@@ -37,7 +41,7 @@ var npmPrograms = map[string]string{
 }
 
 // debianPackages hold the programs that npm does not have.
-var debianPackages = map[string]string{"nginx": "nginx", "caddy": "caddy", "njs": "libnginx-mod-http-js", "node": "nodejs", "wrk": "wrk"}
+var debianPackages = map[string]string{"nginx": "nginx", "caddy": "caddy", "njs": "libnginx-mod-http-js", "node": "nodejs", "redis-server": "redis-server", "wrk": "wrk"}
 
 // toolbox is where the programs are.
 type toolbox struct {

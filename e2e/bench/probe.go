@@ -33,6 +33,7 @@ var probes = []probe{
 	{"attack", "5,000 attackers with slow heads, slow bodies and slow reads must not keep 500 good requests a second from their answers", attack, nil},
 	{"overload", "ten times as many requests as can be computed; server on every core, and the load beside it", overload, nil},
 	{"drain", "SIGTERM while handlers of 10 s are in flight must lose none of them", drained, nil},
+	{"sessions", "sessions, keys and values, beside express-session and bun with Redis; with what keeps the state on one core", sessions, []string{"node", "bun", "redis"}},
 	{"idle", "what waiting costs", idle, nil},
 }
 
@@ -97,8 +98,10 @@ func number(v float64) string {
 
 // peerOf is the peer of that name.
 func peerOf(name string) peer {
-	if name == caddyPeer.name {
-		return caddyPeer
+	for _, p := range []peer{caddyPeer, redisPeer} {
+		if p.name == name {
+			return p
+		}
 	}
 	return peers[slices.Index(peerNames(), name)]
 }
