@@ -176,12 +176,12 @@ func (v *Visit) rebase(ctx context.Context, at string, call func(job func() erro
 		return err
 	}
 	v.s.replica.Keep(v.s.entries, e)
-	for name, rev := range rec.revocations() {
-		now, err := v.s.revocationRev(ctx, name)
+	for _, o := range rec.revocations() {
+		now, err := v.s.revocationRev(ctx, o.name)
 		if err != nil {
 			return err
 		}
-		if now != 0 && now != rev {
+		if now != 0 && now != o.rev {
 			return v.ended()
 		}
 	}

@@ -46,12 +46,12 @@ func (s *Store) Show(ctx context.Context, public string) (Info, error) {
 	if rec.left(&s.cfg, now) <= 0 {
 		return Info{}, kv.ErrNotFound
 	}
-	for name, rev := range rec.revocations() {
-		at, err := s.revocationRev(ctx, name)
+	for _, o := range rec.revocations() {
+		at, err := s.revocationRev(ctx, o.name)
 		if err != nil {
 			return Info{}, err
 		}
-		if at != 0 && at != rev {
+		if at != 0 && at != o.rev {
 			return Info{}, kv.ErrNotFound
 		}
 	}

@@ -124,10 +124,10 @@ func (v *Visit) Bond(end func()) *Bond {
 func (s *Store) over(public string, rec *record) (over, known bool) {
 	e, known := s.replica.Cached(s.entries, public, kv.Need{})
 	over = known && e.Deleted
-	for name, rev := range rec.revocations() {
-		e, ok := s.replica.Cached(s.revoked, name, kv.Need{})
+	for _, o := range rec.revocations() {
+		e, ok := s.replica.Cached(s.revoked, o.name, kv.Need{})
 		known = known && ok
-		over = over || ok && !e.Deleted && e.Rev != rev
+		over = over || ok && !e.Deleted && e.Rev != o.rev
 	}
 	return over, known
 }
@@ -149,8 +149,8 @@ func (s *Store) look(public string) {
 	if err != nil {
 		return
 	}
-	for name, rev := range rec.revocations() {
-		if now, err := s.revocationRev(ctx, name); err == nil && now != 0 && now != rev {
+	for _, o := range rec.revocations() {
+		if now, err := s.revocationRev(ctx, o.name); err == nil && now != 0 && now != o.rev {
 			s.cut(public, anyRecord)
 		}
 	}

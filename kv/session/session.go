@@ -58,8 +58,9 @@ type Store struct {
 	silence atomic.Int64 // until when the store is not asked, in Unix nanoseconds: it did not answer a moment ago
 
 	mu      sync.Mutex
-	turns   map[string]*turn // commits of an entry, one at a time
-	records map[string]cachedRecord
+	turns   map[string]*turn        // commits of an entry, one at a time
+	records map[string]cachedRecord // by public id
+	tokens  map[string]knownToken
 	bonds   map[string]map[*Bond]struct{}
 	ends    []func()
 }
@@ -69,7 +70,12 @@ type cachedRecord struct {
 	*record
 }
 
-// recordsMax is how many records are kept decoded.
+type knownToken struct {
+	token
+	public string
+}
+
+// recordsMax is how many records, and how many tokens, are kept decoded.
 const recordsMax = 20_000
 
 // Open opens the sessions of an app in a bucket that announces values.
@@ -82,7 +88,7 @@ func Open(ctx context.Context, bucket *kv.Bucket, replica *kv.Replica, cfg Confi
 	s := &Store{
 		cfg: cfg, replica: replica, bucket: bucket,
 		entries: bucket.Space(cfg.App, "session"), revoked: bucket.Space(cfg.App, "revoked"),
-		turns: map[string]*turn{}, records: map[string]cachedRecord{}, bonds: map[string]map[*Bond]struct{}{},
+		turns: map[string]*turn{}, records: map[string]cachedRecord{}, tokens: map[string]knownToken{}, bonds: map[string]map[*Bond]struct{}{},
 	}
 	if err := s.keys.open(ctx, bucket.Space(cfg.App, "keys"), replica, cfg.Absolute); err != nil {
 		return nil, err

@@ -14,9 +14,10 @@ import (
 
 // Visit is what one request has of a session. It belongs to one goroutine at a time.
 type Visit struct {
-	s     *Store
-	token token // as it came; without an id if none did
-	came  bool  // the client sent something in its place
+	s      *Store
+	token  token  // as it came; without an id if none did
+	came   bool   // the client sent something in its place
+	coming string // the public id in the token
 
 	id     []byte // nil until there is something to keep
 	public string
@@ -47,12 +48,34 @@ func (s *Store) Visit(text string) *Visit {
 	v := &Visit{s: s, came: text != ""}
 	v.reset()
 	if text != "" {
-		if t, ok := parseToken(s.cfg.App, text, s.keys.of); ok {
-			v.token = t
-		}
+		v.token, v.coming = s.known(text)
 	}
 	v.seen = v.token.seen
 	return v
+}
+
+// known reads a token and gives the public id in it; one that was read a moment ago costs no cryptography.
+func (s *Store) known(text string) (token, string) {
+	s.mu.Lock()
+	t, ok := s.tokens[text]
+	s.mu.Unlock()
+	if ok {
+		if _, good := s.keys.of(t.epoch); good {
+			return t.token, t.public
+		}
+	}
+	parsed, ok := parseToken(s.cfg.App, text, s.keys.of)
+	if !ok {
+		return token{}, ""
+	}
+	public := publicID(parsed.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.tokens) >= recordsMax {
+		clear(s.tokens)
+	}
+	s.tokens[text] = knownToken{parsed, public}
+	return parsed, public
 }
 
 // reset makes it a visit of nobody known.
@@ -70,7 +93,7 @@ func (v *Visit) Cached() (ok bool) {
 }
 
 func (v *Visit) cached(need kv.Need) bool {
-	r, public := v.s.replica, publicID(v.token.id)
+	r, public := v.s.replica, v.coming
 	e, ok := r.Cached(v.s.entries, public, need)
 	if !ok {
 		return false
@@ -83,12 +106,12 @@ func (v *Visit) cached(need kv.Need) bool {
 		return false
 	}
 	over := false
-	for name, rev := range rec.revocations() {
-		e, ok := r.Cached(v.s.revoked, name, need)
+	for _, o := range rec.revocations() {
+		e, ok := r.Cached(v.s.revoked, o.name, need)
 		if !ok {
 			return false
 		}
-		over = over || !e.Deleted && e.Rev != rev
+		over = over || !e.Deleted && e.Rev != o.rev
 	}
 	if !over {
 		v.take(public, e.Rev, rec)
@@ -114,7 +137,7 @@ func (v *Visit) Load(ctx context.Context, strict bool) error {
 }
 
 func (v *Visit) load(ctx context.Context, need kv.Need) error {
-	public := publicID(v.token.id)
+	public := v.coming
 	e, err := v.s.replica.Read(ctx, v.s.entries, public, need)
 	if errors.Is(err, kv.ErrNotFound) {
 		return nil
@@ -126,9 +149,9 @@ func (v *Visit) load(ctx context.Context, need kv.Need) error {
 	if err != nil {
 		return err
 	}
-	for name, rev := range rec.revocations() {
-		switch e, err := v.s.replica.Read(ctx, v.s.revoked, name, need); {
-		case err == nil && e.Rev != rev:
+	for _, o := range rec.revocations() {
+		switch e, err := v.s.replica.Read(ctx, v.s.revoked, o.name, need); {
+		case err == nil && e.Rev != o.rev:
 			return nil
 		case err != nil && !errors.Is(err, kv.ErrNotFound):
 			return err
@@ -177,12 +200,18 @@ const everybody = "all"
 
 func revocationOf(user string) string { return "user:" + user }
 
-// revocations are those that the record must be younger than, with the revisions that it is younger than.
-func (r *record) revocations() map[string]uint64 {
+// older is a revocation that a record is younger than, and its revision at the beginning of the record; 0: there was none.
+type older struct {
+	name string
+	rev  uint64
+}
+
+// revocations are those that end the session of the record when they have another revision.
+func (r *record) revocations() []older {
 	if r.User == "" {
-		return map[string]uint64{everybody: r.AllRev}
+		return []older{{everybody, r.AllRev}}
 	}
-	return map[string]uint64{everybody: r.AllRev, revocationOf(r.User): r.UserRev}
+	return []older{{everybody, r.AllRev}, {revocationOf(r.User), r.UserRev}}
 }
 
 // ID is the public id: "" before there is a session. It tells nobody how to come as the visitor.
