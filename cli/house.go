@@ -79,6 +79,13 @@ func (h *house) reload() {
 	}
 }
 
+// hear gives what another node has published to the code that answers.
+func (h *house) hear(topic string, text bool, p []byte) {
+	if code, _ := h.now(); code != nil {
+		code.Hear(topic, text, p)
+	}
+}
+
 // now is what answers, and its configuration.
 func (h *house) now() (*runtime.Runtime, *config) {
 	h.mu.RLock()
@@ -131,6 +138,9 @@ func (h *house) load(p *project) (hash string, err error) {
 		return "", err
 	}
 	c.Console, c.Failed, c.Page = h.journal.console, h.failed, bareFailure
+	if c.Relay, err = h.state.relay(p, h.hear); err != nil {
+		return "", err
+	}
 	code := runtime.New(c)
 	deployed, err := code.Deploy(b)
 	if err != nil {

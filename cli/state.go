@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fortunadws/fortuna/kv"
@@ -39,6 +40,8 @@ type state struct {
 	replicas map[string]*kv.Replica
 	buckets  map[string]*kv.Bucket
 	stores   map[session.Config]*session.Store
+	channel  *kv.Channel // between nodes; nil until one is wanted
+	hear     atomic.Pointer[func(topic string, text bool, p []byte)]
 }
 
 // bindings are what env holds besides variables. The store is opened if that is needed. Without s, which may be nil, they
@@ -98,6 +101,33 @@ func (s *state) bucket(p *project, cfg kv.Config) (*kv.Bucket, *kv.Replica, erro
 	return b, r, nil
 }
 
+// relay carries what apps publish between the nodes of a cluster, and gives what comes to hear. It is nil on a node that is
+// alone.
+func (s *state) relay(p *project, hear func(topic string, text bool, p []byte)) (func(topic string, text bool, p []byte), error) {
+	if !p.config.State.Cluster.configured() && p.config.State.External.URL == "" {
+		return nil, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hear.Store(&hear)
+	if s.channel == nil {
+		if err := s.open(p); err != nil {
+			return nil, err
+		}
+		c, err := s.values.Channel(p.name(), func(topic string, text bool, p []byte) { (*s.hear.Load())(topic, text, p) })
+		if err != nil {
+			return nil, failed("", "%v", err)
+		}
+		s.channel = c
+	}
+	channel := s.channel
+	return func(topic string, text bool, p []byte) {
+		if err := channel.Publish(topic, text, p); err != nil {
+			s.log.Warn("publish to other nodes", "bytes", len(p), "err", err)
+		}
+	}, nil
+}
+
 // sessionsBucket is the name of the bucket of sessions.
 const sessionsBucket = "sessions"
 
@@ -139,6 +169,7 @@ func (s *state) close() {
 	for _, r := range s.replicas {
 		r.Close()
 	}
+	s.channel = nil // it ends with its connection
 	if s.values != nil {
 		s.values.Close()
 		s.visits.Close()

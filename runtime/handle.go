@@ -117,7 +117,7 @@ func (h *handle) Subscribe(topic string) error {
 func (h *handle) Unsubscribe(topic string)     { h.s.rt.topics.unsubscribe(h.s, topic) }
 func (h *handle) Subscribed(topic string) bool { return h.s.rt.topics.has(h.s, topic) }
 func (h *handle) Publish(topic string, text bool, p []byte) int {
-	return h.s.rt.topics.publish(topic, text, p, h.s)
+	return h.s.rt.publish(topic, text, p, h.s)
 }
 
 // Data is a copy that the handler may change: it is kept when the handler returns.
@@ -178,7 +178,7 @@ func (inv *invocation) Upgrade(header []exchange.Field, data goja.Value) bool {
 
 // Publish is ctx.publish.
 func (inv *invocation) Publish(topic string, text bool, p []byte) int {
-	return inv.dep.rt.topics.publish(topic, text, p, nil)
+	return inv.dep.rt.publish(topic, text, p, nil)
 }
 
 // Subscribers is ctx.subscriberCount.

@@ -27,6 +27,9 @@ type Config struct {
 	Vars   map[string]any // what env holds: strings, numbers (int64, float64) and booleans
 	// Bindings are what env holds besides: objects that reach beyond the VM.
 	Bindings map[string]web.Binding
+	// Relay carries what is published to a topic to the other nodes, which give it to Hear; nil: there are none. It must not
+	// block.
+	Relay func(topic string, text bool, p []byte)
 	// Sessions gives requests their ctx.session; nil: there are none.
 	Sessions *binding.Sessions
 	Egress   *web.Egress // nil denies private addresses
@@ -108,6 +111,20 @@ func (r *Runtime) Deploy(b *bundle.Bundle) (Deployed, error) {
 func (r *Runtime) Inherit(former *Runtime) {
 	r.topics = former.topics
 	former.heir.Store(r)
+}
+
+// Hear sends what another node has published to the sockets here.
+func (r *Runtime) Hear(topic string, text bool, p []byte) { r.topics.publish(topic, text, p, nil) }
+
+// publish sends a message to every subscriber but one, which may be nil, here and on the other nodes. It returns its bytes,
+// or 0 when nobody can get it.
+func (r *Runtime) publish(topic string, text bool, p []byte, but *socket) int {
+	n := r.topics.publish(topic, text, p, but)
+	if relay := r.latest().cfg.Relay; relay != nil {
+		relay(topic, text, p)
+		n = max(len(p), 1) // who has subscribed there is not known
+	}
+	return n
 }
 
 // latest is the runtime that has the sockets of this one.
