@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,11 +16,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
 )
 
 // seeds is how many runs of faults the checkers of a cluster make.
@@ -162,9 +166,6 @@ const clusterConfig = "name = \"shop\"\n[session]\n[kv.KV]\n"
 const clusterCode = `export default { routes: {
 	"/inc": (r, env, ctx) => new Response(String(ctx.session.inc("n"))),
 	"/now": async (r, env, ctx) => { ctx.session.inc("n"); await ctx.session.save(); return new Response(String(ctx.session.get("n"))) },
-	"/login": (r, env, ctx) => { ctx.session.user = "anna"; return new Response("in") },
-	"/who": (r, env, ctx) => new Response(String(ctx.session.user)),
-	"/plain": () => Promise.resolve(new Response("plain")),
 	"/put": async (r, env, ctx) => { ctx.session.set("kv", 1); await env.KV.put("k" + ctx.session.id, new URL(r.url).searchParams.get("v")); return new Response("ok") },
 	"/get": async (r, env, ctx) => new Response(await env.KV.get("k" + ctx.session.id)),
 	"/cas": async (r, env) => {
@@ -367,33 +368,172 @@ var register = porcupine.Model{
 	Equal: func(a, b any) bool { return a == b },
 }
 
-// A user whose sessions are revoked on one node is nobody on the others, at once.
+// openSocket opens a WebSocket with the cookie of a visitor.
+func openSocket(t *testing.T, n *node, v *visitor, path string) net.Conn {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	nc, _, _, err := ws.Dialer{Header: ws.HandshakeHeaderHTTP{"Cookie": {v.cookie}}}.Dial(ctx, "ws://"+n.listen+path)
+	if err != nil {
+		t.Fatalf("%s: %v", n.listen, err)
+	}
+	t.Cleanup(func() { _ = nc.Close() }) // the test may have
+	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return nc
+}
+
+const roomCode = `
+const routes = { "/logout": (r, env, ctx) => { ctx.session.destroy(); return new Response("out") },
+	"/login": (r, env, ctx) => { ctx.session.user = "anna"; return new Response("in") },
+	"/who": (r, env, ctx) => new Response(String(ctx.session.user)),
+	"/say": (r, env, ctx) => new Response(String(ctx.publish("room", "hello"))),
+	"/ws": (r, env, ctx) => { ctx.upgrade(r); return new Response("no", { status: 426 }) } };
+export default { routes, websocket: { open(s) { s.subscribe("room"); s.send("open") }, message() {} } };`
+
+// What one node publishes reaches the sockets of all. A user who logs out on one node is nobody on the others at once, and
+// the sockets there are closed.
 func TestCluster_logout(t *testing.T) {
-	nodes := startCluster(t, clusterConfig, strings.Replace(clusterCode, `"/plain"`, `"/logout": (r, env, ctx) => { ctx.session.destroy(); return new Response("out") }, "/plain"`, 1))
-	v := newVisitor()
-	if status, body := v.ask(nodes[0], "/login"); status != 200 {
-		t.Fatalf("%d %s", status, body)
-	}
-	kept := v.cookie
-	for _, n := range nodes {
-		if status, body := v.ask(n, "/who"); status != 200 || body != "anna" {
-			t.Errorf("%d %s", status, body)
+	nodes := startCluster(t, clusterConfig, roomCode)
+	var slowest []time.Duration
+	for round := range 5 {
+		v := newVisitor()
+		if status, body := v.ask(nodes[0], "/login"); status != 200 {
+			t.Fatalf("%d %s", status, body)
 		}
-	}
-	if status, body := v.ask(nodes[1], "/logout"); status != 200 {
-		t.Fatalf("%d %s", status, body)
-	}
-	for _, n := range nodes {
-		thief := newVisitor()
-		for begun := time.Now(); ; time.Sleep(time.Millisecond) {
+		kept := v.cookie
+		var sockets []net.Conn
+		for _, n := range nodes {
+			if status, body := v.ask(n, "/who"); status != 200 || body != "anna" {
+				t.Errorf("%d %s", status, body)
+			}
+			c := openSocket(t, n, v, "/ws")
+			if p, err := wsutil.ReadServerText(c); err != nil || string(p) != "open" {
+				t.Fatalf("%q %v", p, err)
+			}
+			sockets = append(sockets, c)
+		}
+		if status, body := v.ask(nodes[round%3], "/say"); status != 200 || body == "0" {
+			t.Errorf("say: %d %s", status, body)
+		}
+		for _, c := range sockets {
+			if p, err := wsutil.ReadServerText(c); err != nil || string(p) != "hello" {
+				t.Fatalf("heard %q %v", p, err)
+			}
+		}
+		closed := make(chan time.Time, len(sockets))
+		for _, c := range sockets {
+			go func() {
+				_, err := wsutil.ReadServerText(c)
+				var why wsutil.ClosedError
+				if !errors.As(err, &why) || why.Code != 4401 {
+					t.Errorf("the socket ended with %v", err)
+				}
+				closed <- time.Now()
+			}()
+		}
+		begun := time.Now()
+		if status, body := v.ask(nodes[(round+1)%3], "/logout"); status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+		last := begun
+		for range sockets {
+			if at := <-closed; at.After(last) {
+				last = at
+			}
+		}
+		slowest = append(slowest, last.Sub(begun))
+		for _, n := range nodes {
+			thief := newVisitor()
 			thief.cookie = kept
-			status, body := thief.ask(n, "/who")
-			if status == 200 && body == "null" {
-				break
-			}
-			if time.Since(begun) > 3*time.Second {
-				t.Fatalf("%s still answers %d %s", n.listen, status, body)
+			if status, body := thief.ask(n, "/who"); status != 200 || body != "null" {
+				t.Errorf("%s still answers %d %s", n.listen, status, body)
 			}
 		}
 	}
+	t.Logf("from the logout until the last of three sockets was closed: %v", slowest)
+}
+
+// outage is for how long a node is cut off from the others.
+var outage = flag.Duration("outage", 8*time.Second, "how long a node of a cluster is cut off")
+
+// A node that is cut off goes on with what needs no state, refuses what must be certain, and comes back by itself.
+func TestCluster_partition(t *testing.T) {
+	nodes := startCluster(t, strings.Replace(clusterConfig, "[session]", "[session]\nstale_ms = 4000\nstrict = [\"/strict\"]", 1)+"[limits]\nstate_ms = 1000\n", `
+		const who = (r, env, ctx) => new Response(String(ctx.session.user));
+		export default { routes: { "/who": who, "/strict": who, "/plain": () => new Response("plain"),
+			"/login": (r, env, ctx) => { ctx.session.user = "anna"; return new Response("in") },
+			"/inc": (r, env, ctx) => new Response(String(ctx.session.inc("n"))) } };`)
+	v := newVisitor()
+	if status, _ := v.ask(nodes[0], "/login"); status != 200 {
+		t.Fatal(status)
+	}
+	for _, path := range []string{"/who", "/strict"} {
+		if status, body := v.ask(nodes[0], path); status != 200 || body != "anna" {
+			t.Fatalf("%s: %d %s", path, status, body)
+		}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var plain, failed atomic.Int64
+	var wait sync.WaitGroup
+	for range 4 { // under load
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			w := newVisitor()
+			w.cookie = v.cookie
+			for ctx.Err() == nil {
+				if status, _ := w.ask(nodes[0], "/plain"); status != 200 {
+					failed.Add(1)
+				}
+				plain.Add(1)
+			}
+		}()
+	}
+	begun := time.Now()
+	for _, n := range nodes[1:] {
+		if err := n.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// until waits until a path is answered with a status, by nodes[0], and says when.
+	until := func(path string, want int) time.Duration {
+		t.Helper()
+		for {
+			switch status, _ := v.ask(nodes[0], path); {
+			case status == want:
+				return time.Since(begun)
+			case time.Since(begun) > *outage+time.Minute:
+				t.Fatalf("%s is still answered %d, not %d", path, status, want)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	refused := until("/strict", 503)
+	if status, body := v.ask(nodes[0], "/inc"); status != 503 {
+		t.Errorf("a write is answered %d %s", status, body)
+	}
+	stale := until("/who", 503)
+	if stale < 3*time.Second {
+		t.Errorf("an ordinary route was refused after %v already", stale)
+	}
+	<-time.After(*outage - time.Since(begun))
+	begun = time.Now()
+	for _, n := range nodes[1:] {
+		if err := n.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	back := until("/strict", 200)
+	if status, body := v.ask(nodes[0], "/who"); status != 200 || body != "anna" {
+		t.Errorf("after the outage: %d %s", status, body)
+	}
+	writes := until("/inc", 200)
+	stop()
+	wait.Wait()
+	if failed.Load() > 0 {
+		t.Errorf("%d of %d requests that need no state failed", failed.Load(), plain.Load())
+	}
+	t.Logf("strict routes refused after %v, others after %v; back after %v, writes after %v; %d plain requests", refused, stale, back, writes, plain.Load())
 }

@@ -123,6 +123,9 @@ func (v *Visit) cached(need kv.Need) bool {
 // kv.ErrUnavailable when nobody can say who the visitor is.
 func (v *Visit) Load(ctx context.Context, strict bool) error {
 	need, err := kv.Need{Rev: v.token.rev, Bound: Strict}, error(kv.ErrUnavailable)
+	if strict && v.s.replica.Bound() > Strict {
+		return err // a leader that is cut off answers for seconds as if it were one
+	}
 	if !v.s.silent() {
 		err = v.load(ctx, need)
 		v.s.noticed(err)
