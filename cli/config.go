@@ -58,7 +58,8 @@ type config struct {
 	Assets            assetsTable
 	State             stateTable
 	Session           sessionTable
-	KV                map[string]kvTable // namespaces, by their names in env
+	RateLimits        map[string]rateLimitTable // by their names in env
+	KV                map[string]kvTable        // namespaces, by their names in env
 }
 
 // configKeys are what fortuna.toml may hold; "*" is any one key.
@@ -173,6 +174,7 @@ var configKeys = map[string]func(c *config, v value) error{
 		return err
 	},
 	"session":                func(c *config, v value) error { return c.Session.read(v) },
+	"rate_limit.*":           (*config).rateLimit,
 	"kv.*":                   (*config).namespace,
 	"state.dir":              func(c *config, v value) (err error) { c.State.Dir, err = v.text(); return },
 	"state.durability":       func(c *config, v value) error { return c.State.durability(v) },

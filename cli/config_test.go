@@ -36,6 +36,22 @@ grace_ms = 500
 h2c = true
 websocket_deflate = true
 
+[kv.CART]
+[kv.PAGES_OF]
+history = 5
+
+[rate_limit.LOGIN]
+limit = 5
+
+[session]
+idle_s = 60
+strict = ["/admin/*"]
+
+[state]
+dir = "state"
+durability = "always"
+store_bytes = 1000000
+
 [vars]
 TITLE = "Shop"
 RATE = 0.5
@@ -109,10 +125,10 @@ func TestLoadConfig_refused(t *testing.T) {
 		{"unknown inline key", "dev = { prot = 1 }", "", `fortuna.toml:1:9: unknown key "dev.prot"`, `did you mean "port"?`},
 		{"unknown table", "[vras]\nA = 1", "", `fortuna.toml:1:2: unknown key "vras"`, `did you mean "vars"?`},
 		{"nothing near", "zzzzzzzz = 1", "", `fortuna.toml:1:1: unknown key "zzzzzzzz"`,
-			"known keys: admin, assets, build, compatibility_date, compression, dev, egress, limits, log, main, name, server, tls, tracing, vars, env"},
+			"known keys: admin, assets, build, compatibility_date, compression, dev, egress, kv, limits, log, main, name, rate_limit, server, session, state, tls, tracing, vars, env"},
 		{"unknown key in an environment nobody chose", "[env.staging]\nnmae = \"x\"", "", `fortuna.toml:2:1: unknown key "env.staging.nmae"`, `did you mean "name"?`},
 		{"environments do not nest", "[env.a.env.b]\nname = \"x\"", "", `fortuna.toml:1:8: unknown key "env.a.env"`,
-			"known keys: admin, assets, build, compatibility_date, compression, dev, egress, limits, log, main, name, server, tls, tracing, vars"},
+			"known keys: admin, assets, build, compatibility_date, compression, dev, egress, kv, limits, log, main, name, rate_limit, server, session, state, tls, tracing, vars"},
 		{"string for a number", "[dev]\nport = \"80\"", "", `fortuna.toml:2:1: dev.port must be a whole number from 0 to 65535, got the string "80"`, ""},
 		{"number out of range", "[dev]\nport = 70000", "", `fortuna.toml:2:1: dev.port must be a whole number from 0 to 65535, got the number 70000`, ""},
 		{"number for a string", "main = 1", "", `fortuna.toml:1:1: main must be a string, got the number 1`, ""},
@@ -121,6 +137,14 @@ func TestLoadConfig_refused(t *testing.T) {
 		{"value for an environment", "env.a = 1", "", `fortuna.toml:1:5: env.a must be a table, got the number 1`, ""},
 		{"list in vars", "[vars]\nA = [1]", "", `fortuna.toml:2:1: vars.A must be a string, a number, true or false, got a list`, ""},
 		{"list of something else", "egress.allow = [1]", "", `fortuna.toml:1:8: egress.allow must be a list of strings, got the number 1 in it`, ""},
+		{"namespace that is no table", "[kv]\nCART = true", "", `fortuna.toml:2:1: kv.CART must be a table: got true`, "[kv.CACHE]"},
+		{"namespace that is no name", "[kv.my-cart]", "", `fortuna.toml:1:5: kv.my-cart: handlers find it as env.my-cart, so the name must be like that of a variable`, "[kv.CACHE]"},
+		{"unknown key of a namespace", "[kv.CART]\nhistroy = 1", "", `fortuna.toml:2:1: unknown key "kv.CART.histroy"`, `did you mean "history"?`},
+		{"history out of range", "[kv.CART]\nhistory = 65", "", `fortuna.toml:2:1: kv.CART.history must be a whole number from 1 to 64, got the number 65`, ""},
+		{"rate limit without a limit", "[rate_limit.RL]", "", `fortuna.toml:1:13: rate_limit.RL: limit must say how many calls of a key are let through in a period`, "limit = 5"},
+		{"session that is no table", "session = true", "", `fortuna.toml:1:1: session must be a table, which may be empty: got true`, "[session]"},
+		{"unknown key of the session", "[session]\nidle = 5", "", `fortuna.toml:2:1: unknown key "session.idle"`, `did you mean "idle_s"?`},
+		{"durability", "[state]\ndurability = \"never\"", "", `fortuna.toml:2:1: state.durability must be "process" (a write outlives the process), "second" (a failure of power loses a second at most) or "always" (it loses nothing), got the string "never"`, ""},
 		{"no date", `compatibility_date = "soon"`, "", `fortuna.toml:1:1: compatibility_date must be a date like "2026-11-01", got the string "soon"`, ""},
 		{"no TOML", "name = \n", "", "fortuna.toml:1:8: unexpected character U+000A at start of value", ""},
 		{"twice", "name = \"a\"\nname = \"b\"", "", "fortuna.toml:2:1: key name is already defined", ""},

@@ -18,18 +18,27 @@ type kvTable struct {
 
 var bindingName = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]{0,63}$`)
 
-// namespace reads a table [kv.NAME].
-func (c *config) namespace(v value) error {
-	name := v.path[len(v.path)-1]
+// named gives the name and the members of a table like [kv.NAME], which handlers find as env.NAME. example is one.
+func (v value) named(example string) (name string, table map[string]any, err error) {
+	name = v.path[len(v.path)-1]
 	table, ok := v.v.(map[string]any)
 	if !ok {
-		return v.wrong("[kv."+name+"]", "%s must be a table, which may be empty: got %s", v.key(), describe(v.v))
+		return "", nil, v.wrong(example, "%s must be a table: got %s", v.key(), describe(v.v))
 	}
 	if !bindingName.MatchString(name) || name == prototypeName {
-		return v.wrong("[kv.CACHE]", "%s: handlers find it as env.%s, so the name must be like that of a variable", v.key(), name)
+		return "", nil, v.wrong(example, "%s: handlers find it as env.%s, so the name must be like that of a variable", v.key(), name)
+	}
+	return name, table, nil
+}
+
+// namespace reads a table [kv.NAME].
+func (c *config) namespace(v value) error {
+	name, table, err := v.named("[kv.CACHE]")
+	if err != nil {
+		return err
 	}
 	t := kvTable{at: v}
-	err := v.members(table, map[string]func(value) error{
+	err = v.members(table, map[string]func(value) error{
 		"history": func(v value) (err error) { t.History, err = v.integer(1, kv.HistoryMax); return },
 	})
 	if err != nil {

@@ -40,7 +40,8 @@ type state struct {
 	replicas map[string]*kv.Replica
 	buckets  map[string]*kv.Bucket
 	stores   map[session.Config]*session.Store
-	channel  *kv.Channel // between nodes; nil until one is wanted
+	rates    *kv.Counters // of rate limits; nil until one is wanted
+	channel  *kv.Channel  // between nodes; nil until one is wanted
 	hear     atomic.Pointer[func(topic string, text bool, p []byte)]
 }
 
@@ -49,8 +50,8 @@ type state struct {
 func (s *state) bindings(p *project, wait time.Duration) (map[string]web.Binding, error) {
 	bindings := map[string]web.Binding{}
 	for name, t := range p.config.KV {
-		if _, taken := p.config.Vars[name]; taken {
-			return nil, t.at.wrong("choose another name", "env.%s is a variable as well", name)
+		if err := p.free(name, t.at, bindings); err != nil {
+			return nil, err
 		}
 		if s == nil {
 			bindings[name] = &binding.KV{Name: name}
@@ -62,7 +63,7 @@ func (s *state) bindings(p *project, wait time.Duration) (map[string]web.Binding
 		}
 		bindings[name] = &binding.KV{Name: name, Space: b.Space(p.name(), name), Replica: r, History: t.History > 1, Wait: wait}
 	}
-	return bindings, nil
+	return bindings, s.rateLimits(p, wait, bindings)
 }
 
 // kvBucket is where namespaces of that many revisions are kept.
@@ -169,7 +170,7 @@ func (s *state) close() {
 	for _, r := range s.replicas {
 		r.Close()
 	}
-	s.channel = nil // it ends with its connection
+	s.rates, s.channel = nil, nil // they end with their connection
 	if s.values != nil {
 		s.values.Close()
 		s.visits.Close()

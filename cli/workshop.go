@@ -273,7 +273,7 @@ func configFault(err error) *fault {
 func (w *workshop) greet() {
 	t := w.process.term
 	t.note("%s %s", t.err.paint(bold, w.project.name()), t.err.paint(dim, w.project.entry))
-	if len(w.vars)+len(w.project.config.KV) == 0 {
+	if len(w.vars)+len(w.project.config.KV)+len(w.project.config.RateLimits) == 0 {
 		return
 	}
 	var b strings.Builder
@@ -284,6 +284,9 @@ func (w *workshop) greet() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.project.config.KV)) {
 		fmt.Fprintf(table, "  env.%s\tkey-value\t%s\n", name, t.err.printable(relative(w.project.root, w.state.dir)))
+	}
+	for name, l := range w.project.config.RateLimits {
+		fmt.Fprintf(table, "  env.%s\trate limit\t%d in %d s\n", name, l.Limit, l.Period)
 	}
 	_ = table.Flush() // into memory
 	t.note("%s", strings.TrimRight(b.String(), "\n"))

@@ -51,9 +51,14 @@ func stateful(t *testing.T, cfg session.Config) (Config, *embedded.Server) {
 	}
 	t.Cleanup(sessions.Close)
 	const wait = 10 * time.Second
+	counters, err := store.Counters(t.Context(), "rates", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return Config{
 		Bindings: map[string]web.Binding{
 			"KV":  &binding.KV{Name: "KV", Space: values.Space("test", "KV"), Replica: cache, Wait: wait},
+			"RL":  &binding.RateLimit{Name: "RL", App: "test", Counters: counters, Limit: 3, Period: time.Hour, Wait: wait},
 			"LOG": &binding.KV{Name: "LOG", Space: former.Space("test", "LOG"), Replica: formerCache, History: true, Wait: wait},
 		},
 		Sessions: &binding.Sessions{Store: sessions, Wait: wait, Strict: []string{"/strict/*"}, Origins: []string{"https://app.example"}},
@@ -216,6 +221,18 @@ func TestSession(t *testing.T) {
 		{`s.set("gone", 1); throw Object.assign(new Error("x"), { name: "UnavailableError" })`, "handler_error: the handler failed\n"},
 		{`return s.get("gone")`, "undefined"},
 		{`return s.constructor === Object || Object.getPrototypeOf(s)[Symbol.toStringTag]`, "Session"},
+	})
+}
+
+func TestRateLimit(t *testing.T) {
+	cfg, _ := stateful(t, session.Config{})
+	runCases(t, cfg, [][2]string{
+		{`const out = []; for (let i = 0; i < 5; i++) out.push((await env.RL.limit({ key: "a" })).success); return out.join()`, "true,true,true,false,false"},
+		{`return (await Promise.all(Array.from({ length: 20 }, () => env.RL.limit({ key: "b *.>é" })))).filter((r) => r.success).length`, "3"},
+		{`return (await env.RL.limit({ key: "a" })).success + "" + (await env.RL.limit({ key: 7 })).success`, "falsetrue"},
+		{`await env.RL.limit("a")`, "throws TypeError: env.RL.limit: the options must be an object, got a string"},
+		{`await env.RL.limit({})`, "throws TypeError: env.RL.limit: takes { key }..."},
+		{`await env.RL.limit({ key: "x".repeat(600) })`, "throws TypeError: env.RL.limit: the key has 600 bytes..."},
 	})
 }
 
