@@ -84,6 +84,7 @@ func (s *state) bucket(p *project, cfg kv.Config) (*kv.Bucket, *kv.Replica, erro
 	if b := s.buckets[cfg.Name]; b != nil {
 		return b, s.replicas[cfg.Name], nil
 	}
+	cfg.BytesMax = p.config.State.storeBytes()
 	store := s.values
 	if cfg.Name == sessionsBucket {
 		store = s.visits
@@ -201,6 +202,14 @@ func (t *stateTable) cacheBytes() int64 {
 	return 64 << 20
 }
 
+// storeBytes is how much of the disk each bucket may take.
+func (t *stateTable) storeBytes() int64 {
+	if t.StoreBytes > 0 {
+		return t.StoreBytes
+	}
+	return 4 << 30
+}
+
 // durabilities are what state.durability may say: what a write outlives.
 var durabilities = map[string]embedded.Durability{"process": embedded.Process, "second": embedded.Second, "always": embedded.Always}
 
@@ -222,7 +231,8 @@ func (t *stateTable) source(p *project, dir string, log *slog.Logger) (kv.Source
 	if t.External.URL != "" {
 		return t.External, nil, nil
 	}
-	o := embedded.Options{Dir: dir, Durability: t.Durability, StoreBytes: t.StoreBytes, Log: log}
+	// Each bucket has a bound of its own: beyond that of the server nothing could be deleted any more.
+	o := embedded.Options{Dir: dir, Durability: t.Durability, StoreBytes: 1 << 50, Log: log}
 	var server *embedded.Server
 	var err error
 	if t.Cluster.configured() {

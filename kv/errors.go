@@ -41,8 +41,20 @@ const (
 	codeInProcess      = 10158 // the same message was sent before, and its fate is not known yet
 )
 
+// full says that the store has no room.
+func (e *apiError) full() bool {
+	switch e.ErrCode {
+	case codeNoResources, codeNoStorage, codeStoreFailed, codeMemoryExceeded:
+		return true
+	}
+	return false
+}
+
 // again says that the refusal is about this moment, not about the request.
 func (e *apiError) again() bool {
+	if e.full() { // some of these have the status 503
+		return false
+	}
 	return e.ErrCode == codeNoQuorum || e.ErrCode == codeUnavailable || e.ErrCode == codeInProcess || e.Code == 503
 }
 
@@ -52,10 +64,11 @@ func (e *apiError) err() error {
 		return ErrMismatch
 	case codeNotFound:
 		return ErrNotFound
-	case codeNoResources, codeNoStorage, codeStoreFailed, codeMemoryExceeded:
-		return fmt.Errorf("%w: %s", ErrFull, e.Description)
 	case codeTooLarge:
 		return ErrTooLarge
+	}
+	if e.full() {
+		return fmt.Errorf("%w: %s", ErrFull, e.Description)
 	}
 	return fmt.Errorf("kv: the server refused: %s (%d)", e.Description, e.ErrCode)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dop251/goja"
@@ -285,9 +286,9 @@ func thrown(r *web.Realm, what string, err error) *goja.Object {
 	case errors.Is(err, kv.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return r.Unavailable(fmt.Sprintf("%s: the state store does not answer", what))
 	case errors.Is(err, kv.ErrFull):
-		return r.Exception("QuotaExceededError", "%s: the state store is full: %v", what, err)
+		return r.Exception("QuotaExceededError", "%s: %s", what, strings.TrimPrefix(err.Error(), "kv: "))
 	case errors.Is(err, kv.ErrTooLarge):
-		return r.Exception("QuotaExceededError", "%s: %v", what, err)
+		return r.Exception("QuotaExceededError", "%s: %s", what, strings.TrimPrefix(err.Error(), "kv: "))
 	}
 	return r.TypeError("%s: %v", what, err)
 }
