@@ -191,7 +191,6 @@ type stateTable struct {
 	CacheBytes int64
 	External   kv.External // whose URL is empty unless the server is others'
 	Cluster    clusterTable
-	at         value
 }
 
 // cacheBytes is how much of each bucket a process remembers.

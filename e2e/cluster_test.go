@@ -230,20 +230,18 @@ func faults(t *testing.T, nodes []*node, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 1000))
 	for range 3 {
 		n := nodes[random.IntN(3)]
-		select {
-		case <-time.After(time.Duration(300+random.IntN(700)) * time.Millisecond):
-		}
+		time.Sleep(time.Duration(300+random.IntN(700)) * time.Millisecond) // the fault is to come at any moment
 		if random.IntN(2) == 0 {
 			_ = n.cmd.Process.Signal(syscall.SIGSTOP)
-			<-time.After(time.Duration(200+random.IntN(2500)) * time.Millisecond)
+			time.Sleep(time.Duration(200+random.IntN(2500)) * time.Millisecond)
 			_ = n.cmd.Process.Signal(syscall.SIGCONT)
 		} else {
 			n.crash()
-			<-time.After(time.Duration(random.IntN(1000)) * time.Millisecond)
+			time.Sleep(time.Duration(random.IntN(1000)) * time.Millisecond)
 			n.start()
 		}
 	}
-	<-time.After(time.Second)
+	time.Sleep(time.Second)
 	stop()
 	wait.Wait()
 	total := 0
@@ -518,7 +516,7 @@ func TestCluster_partition(t *testing.T) {
 	if stale < 3*time.Second {
 		t.Errorf("an ordinary route was refused after %v already", stale)
 	}
-	<-time.After(*outage - time.Since(begun))
+	time.Sleep(*outage - time.Since(begun))
 	begun = time.Now()
 	for _, n := range nodes[1:] {
 		if err := n.cmd.Process.Signal(syscall.SIGCONT); err != nil {

@@ -156,6 +156,8 @@ func (s *Store) revocationRev(ctx context.Context, name string) (uint64, error) 
 	if err != nil && !errors.Is(err, kv.ErrNotFound) {
 		return 0, err
 	}
+	e.Key, e.Deleted = name, err != nil
+	s.replica.Keep(s.revoked, e) // the next request of the visitor asks for it
 	if err != nil {
 		return 0, nil
 	}

@@ -114,8 +114,14 @@ func (k *keys) rotate(ctx context.Context) error {
 // changed takes what another node has made.
 func (k *keys) changed(e kv.Entry) {
 	var ring []key
-	if !e.Deleted && json.Unmarshal(e.Value, &ring) == nil && len(ring) > 0 {
-		k.ring.Store(&ring)
+	if e.Deleted || json.Unmarshal(e.Value, &ring) != nil || len(ring) == 0 {
+		return
+	}
+	for { // what is announced may be older than what this node has made since
+		now := k.ring.Load()
+		if now != nil && (*now)[len(*now)-1].Epoch > ring[len(ring)-1].Epoch || k.ring.CompareAndSwap(now, &ring) {
+			return
+		}
 	}
 }
 
@@ -125,6 +131,20 @@ func (k *keys) read(ctx context.Context) error {
 		k.changed(e)
 	}
 	return err
+}
+
+// askEvery is how often a key that is not known is asked for at most: anybody can name one.
+const askEvery = time.Second
+
+// learn asks for a key that another node may have made this very moment.
+func (k *keys) learn(ctx context.Context, epoch uint64) {
+	k.asking.Lock()
+	defer k.asking.Unlock()
+	if _, known := k.of(epoch); known || time.Since(k.asked) < askEvery {
+		return
+	}
+	k.asked = time.Now()
+	_ = k.read(ctx) // then it is not known
 }
 
 // newest signs.

@@ -32,13 +32,22 @@ func (t *token) sign(app string, k key) string {
 	for _, n := range []uint64{k.Epoch, t.rev, t.seen} {
 		b = strconv.AppendUint(append(b, '.'), n, 36)
 	}
-	return string(encoding.AppendEncode(append(b, '.'), mac(app, k.Secret, string(b[:len(b)]))))
+	return string(encoding.AppendEncode(append(b, '.'), mac(app, k.Secret, string(b))))
 }
 
 func mac(app string, secret []byte, text string) []byte {
 	h := hmac.New(sha256.New, secret)
 	h.Write([]byte(app + "\x00" + text))
 	return h.Sum(nil)[:macBytes]
+}
+
+// epochOf is what a token says of the key that signed it; 0 when it says nothing.
+func epochOf(s string) uint64 {
+	if parts := strings.Split(s, "."); len(parts) == 5 && len(s) <= tokenBytesMax {
+		epoch, _ := strconv.ParseUint(parts[1], 36, 64) // 0 is nobody's
+		return epoch
+	}
+	return 0
 }
 
 // tokenBytesMax is far above the longest that sign writes.

@@ -17,7 +17,8 @@ type Visit struct {
 	s      *Store
 	token  token  // as it came; without an id if none did
 	came   bool   // the client sent something in its place
-	coming string // the public id in the token
+	coming string // the public id in the token; "" when it is nobody's
+	unread string // a token signed with a key that is not known here yet
 
 	id     []byte // nil until there is something to keep
 	public string
@@ -48,10 +49,18 @@ func (s *Store) Visit(text string) *Visit {
 	v := &Visit{s: s, came: text != ""}
 	v.reset()
 	if text != "" {
-		v.token, v.coming = s.known(text)
+		v.enter(text)
+		if v.coming == "" && epochOf(text) > s.keys.newest().Epoch {
+			v.unread = text
+		}
 	}
-	v.seen = v.token.seen
 	return v
+}
+
+// enter reads the token.
+func (v *Visit) enter(text string) {
+	v.token, v.coming = v.s.known(text)
+	v.seen = v.token.seen
 }
 
 // known reads a token and gives the public id in it; one that was read a moment ago costs no cryptography.
@@ -86,8 +95,8 @@ func (v *Visit) reset() {
 
 // Cached takes the entry from memory, if it is there and as fresh as it must be.
 func (v *Visit) Cached() (ok bool) {
-	if v.token.id == nil {
-		return true
+	if v.coming == "" {
+		return v.unread == ""
 	}
 	return v.cached(kv.Need{Rev: v.token.rev, Bound: Strict})
 }
@@ -123,6 +132,13 @@ func (v *Visit) cached(need kv.Need) bool {
 // kv.ErrUnavailable when nobody can say who the visitor is.
 func (v *Visit) Load(ctx context.Context, strict bool) error {
 	need, err := kv.Need{Rev: v.token.rev, Bound: Strict}, error(kv.ErrUnavailable)
+	if v.unread != "" {
+		v.s.keys.learn(ctx, epochOf(v.unread))
+		v.enter(v.unread)
+		if v.unread = ""; v.coming == "" {
+			return nil
+		}
+	}
 	if strict && v.s.replica.Bound() > Strict {
 		return err // a leader that is cut off answers for seconds as if it were one
 	}
