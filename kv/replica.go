@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type Replica struct {
 	slots  map[string]*slot // by subject
 	recent list.List        // of slots, the last read first
 	bytes  int64
+	upTo   uint64 // the revision up to which changes were applied
 	feeds  map[*Watcher]struct{}
 	ears   map[*Listener]struct{}
 }
@@ -76,8 +78,9 @@ type slot struct {
 
 // Need is how fresh an entry must be. The zero Need takes what is cached, however old.
 type Need struct {
-	Rev   uint64        // with every change up to this revision of the bucket
-	Bound time.Duration // with everything acknowledged this long ago; 0: no matter
+	Rev    uint64        // with every change up to this revision of the bucket
+	Bound  time.Duration // with everything acknowledged this long ago; 0: no matter
+	Leader bool          // as the leader has it now
 }
 
 // Replica begins to follow the bucket. It holds up to bytesMax. log may be nil.
@@ -123,7 +126,7 @@ func (r *Replica) Cached(s *Space, key string, need Need) (e Entry, ok bool) {
 
 func (r *Replica) cached(subject, key string, need Need) (Entry, bool) {
 	t := r.slots[subject]
-	if t == nil || !t.known || t.entry.Rev < need.Rev && r.feed.applied.Load() < need.Rev || need.Bound > 0 && r.feed.bound() > need.Bound {
+	if t == nil || !t.known || need.Leader || t.entry.Rev < need.Rev && r.feed.applied.Load() < need.Rev || need.Bound > 0 && r.feed.bound() > need.Bound {
 		return Entry{}, false
 	}
 	r.recent.MoveToFront(t.at)
@@ -203,7 +206,8 @@ func gone(e Entry) (Entry, error) {
 	return e, nil
 }
 
-// Keep takes an entry that this process has written, so that its next reader need not wait for the announcement.
+// Keep takes an entry that this process has written, so that its next reader need not wait for the announcement. One that
+// may have been replaced, in a change that nobody here remembers, is not kept.
 func (r *Replica) Keep(s *Space, e Entry) {
 	subject, err := s.subject(e.Key)
 	if err != nil {
@@ -212,6 +216,9 @@ func (r *Replica) Keep(s *Space, e Entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := r.slots[subject]
+	if (t == nil || !t.known) && r.upTo > e.Rev {
+		return
+	}
 	if t == nil {
 		t = r.enter(subject)
 	}
@@ -268,6 +275,7 @@ func (r *Replica) apply(c change) {
 	for w := range r.feeds {
 		w.offer(c)
 	}
+	r.upTo = c.entry.Rev
 	t := r.slots[c.subject]
 	switch {
 	case t == nil || t.known && t.entry.Rev >= c.entry.Rev:
@@ -284,7 +292,7 @@ func (r *Replica) forget() {
 	defer r.mu.Unlock()
 	clear(r.slots)
 	r.recent.Init()
-	r.bytes = 0
+	r.bytes, r.upTo = 0, math.MaxUint64 // until the next change tells
 	for w := range r.feeds {
 		w.end(ErrBehind)
 	}

@@ -126,3 +126,47 @@ func TestReplica_memberLost(t *testing.T) {
 		}
 	}
 }
+
+// What this process has written may have been replaced before it gets to remember it.
+func TestReplica_Keep(t *testing.T) {
+	src := solo(t)[0]
+	b := open(t, src, kv.Config{Name: "test"})
+	r, err := b.Replica(within(t), 1<<20, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	s := b.Space("app")
+	first := kv.Write{Key: "k", Value: []byte("1")}
+	rev, err := s.Put(within(t), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later, err := s.Put(within(t), kv.Write{Key: "k", Value: []byte("2")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := make(chan uint64, 10)
+	defer r.Listen(&kv.Listener{Space: s, Changed: func(e kv.Entry) { heard <- e.Rev }, Missed: func() {}})()
+	for last, err := later, error(nil); ; {
+		select {
+		case got := <-heard:
+			if got != last {
+				continue
+			}
+		case <-time.After(50 * time.Millisecond): // both may have been told before there was a listener
+			if last, err = s.Put(within(t), kv.Write{Key: "other"}); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		break
+	}
+	r.Keep(s, first.Entry(rev))
+	if e, ok := r.Cached(s, "k", kv.Need{}); ok {
+		t.Errorf("what was replaced is remembered: %q of revision %d", e.Value, e.Rev)
+	}
+	if e, err := r.Read(within(t), s, "k", kv.Need{}); err != nil || string(e.Value) != "2" {
+		t.Errorf("read %q, %v", e.Value, err)
+	}
+}

@@ -152,21 +152,19 @@ func (v *Visit) begin(ctx context.Context, rec *record, public string, now time.
 
 // revocationRev is the revision of a revocation, 0 when there is none.
 func (s *Store) revocationRev(ctx context.Context, name string) (uint64, error) {
-	e, err := s.revoked.GetLeader(ctx, name)
-	if err != nil && !errors.Is(err, kv.ErrNotFound) {
-		return 0, err
-	}
-	e.Key, e.Deleted = name, err != nil
-	s.replica.Keep(s.revoked, e) // the next request of the visitor asks for it
-	if err != nil {
+	e, err := s.replica.Read(ctx, s.revoked, name, kv.Need{Leader: true})
+	switch {
+	case errors.Is(err, kv.ErrNotFound):
 		return 0, nil
+	case err != nil:
+		return 0, err
 	}
 	return e.Rev, nil
 }
 
 // rebase makes the operations again on what the store has now.
 func (v *Visit) rebase(ctx context.Context, at string, call func(job func() error) error) error {
-	e, err := v.s.entries.GetLeader(ctx, at)
+	e, err := v.s.replica.Read(ctx, v.s.entries, at, kv.Need{Leader: true})
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
 		return v.ended()
@@ -177,7 +175,6 @@ func (v *Visit) rebase(ctx context.Context, at string, call func(job func() erro
 	if err != nil {
 		return err
 	}
-	v.s.replica.Keep(v.s.entries, e)
 	for _, o := range rec.revocations() {
 		now, err := v.s.revocationRev(ctx, o.name)
 		if err != nil {

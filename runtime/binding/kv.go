@@ -121,12 +121,14 @@ func (n *namespace) readOptions(r *web.Realm, method string, v goja.Value) read 
 		panic(r.TypeError(`%s: the type must be "text", "json", "arrayBuffer" or "stream", got %q`, n.what(method), o.as))
 	}
 	switch o.level {
-	case "eventual", kvLevelStrong:
+	case "eventual":
+	case kvLevelStrong:
+		o.need = kv.Need{Leader: true}
 	case "session":
 		o.need = kv.Need{Bound: Stale}
 		switch s := r.Scope(); {
 		case n.History:
-			o.level = kvLevelStrong
+			o.need = kv.Need{Leader: true}
 		case s != nil:
 			o.need.Rev = s.Seen
 		}
@@ -143,7 +145,7 @@ func (n *namespace) get(r *web.Realm, method string, c goja.FunctionCall, shape 
 		return n.getEach(r, method, c.Argument(0), o, shape)
 	}
 	key := n.key(r, method, c.Argument(0))
-	if o.level != kvLevelStrong && r.Scope() != nil {
+	if r.Scope() != nil {
 		if e, ok := n.Replica.Cached(n.Space, key, o.need); ok {
 			return shape(n, r, method, o.as, n.seen(r, &e))
 		}
@@ -203,13 +205,7 @@ func (n *namespace) getEach(r *web.Realm, method string, list goja.Value, o read
 
 // read asks for an entry. It is Deleted when there is none.
 func (n *namespace) read(ctx context.Context, key string, o read) (e kv.Entry, err error) {
-	if o.level == kvLevelStrong {
-		if e, err = n.Space.GetLeader(ctx, key); err == nil || errors.Is(err, kv.ErrNotFound) {
-			n.Replica.Keep(n.Space, e)
-		}
-	} else {
-		e, err = n.Replica.Read(ctx, n.Space, key, o.need)
-	}
+	e, err = n.Replica.Read(ctx, n.Space, key, o.need)
 	if errors.Is(err, kv.ErrNotFound) {
 		e.Deleted, err = true, nil
 	}
