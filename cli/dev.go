@@ -40,6 +40,7 @@ func devCommand() *cli.Command {
 				source: from, readyFile: c.String("ready-file"), level: slices.Index(levels, c.String("log-level")), open: c.Bool("open"),
 				https: c.Bool("https"),
 			}
+			o.source.dev = true
 			if c.IsSet("port") {
 				o.port = new(int)
 				*o.port = c.Int("port")

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,7 +17,11 @@ type source struct {
 	env     string // the environment of fortuna.toml that applies, or ""
 	vars    []string
 	envFile string
+	dev     bool // secrets of the developer's own apply, from devVars
 }
+
+// devVars is the file of KEY=VALUE lines for env that only fortuna dev reads, as wrangler has it: secrets to try things with.
+const devVars = ".dev.vars"
 
 // sourceFlags are the flags that sourceOf reads.
 func sourceFlags() []cli.Flag {
@@ -42,20 +47,27 @@ func (s source) open(dir string) (*project, []variable, error) {
 	return p, vars, err
 }
 
-// variables are what env holds, by name: --var wins over --env-file, and that over fortuna.toml, whose Vars then hold
-// all of them.
+// variables are what env holds, by name: --var wins over --env-file, that over .dev.vars in dev, and that over fortuna.toml,
+// whose Vars then hold all of them.
 func (s source) variables(dir string, p *project) ([]variable, error) {
 	byName := map[string]variable{}
 	for name := range p.config.Vars {
 		byName[name] = variable{name: name, source: configFile}
 	}
 	var given []variable
+	if path := filepath.Join(p.root, devVars); s.dev && isFile(path) {
+		read, err := readVars(path, devVars)
+		if err != nil {
+			return nil, err
+		}
+		given = read
+	}
 	if s.envFile != "" {
 		read, err := readVars(absolute(dir, s.envFile), s.envFile)
 		if err != nil {
 			return nil, err
 		}
-		given = read
+		given = append(given, read...)
 	}
 	for _, line := range s.vars {
 		v, err := parseVar("--var", line)

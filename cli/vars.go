@@ -34,7 +34,7 @@ func parseVar(source, line string) (variable, error) {
 func readVars(path, shown string) ([]variable, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, refused("", "--env-file: %v", err)
+		return nil, refused("", "read %s: %v", shown, err)
 	}
 	var vars []variable
 	for n, line := range strings.Split(string(data), "\n") {

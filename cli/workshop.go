@@ -168,7 +168,7 @@ func (w *workshop) change(files []string) {
 
 // files are those that change what the code is served with.
 func (w *workshop) files() []string {
-	files := w.project.files()
+	files := append(w.project.files(), filepath.Join(w.project.root, devVars))
 	if w.options.envFile != "" {
 		files = append(files, absolute(w.process.dir, w.options.envFile))
 	}
