@@ -371,7 +371,7 @@ func openSocket(t *testing.T, n *node, v *visitor, path string) net.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	nc, _, _, err := ws.Dialer{Header: ws.HandshakeHeaderHTTP{"Cookie": {v.cookie}}}.Dial(ctx, "ws://"+n.listen+path)
+	nc, early, _, err := ws.Dialer{Header: ws.HandshakeHeaderHTTP{"Cookie": {v.cookie}}}.Dial(ctx, "ws://"+n.listen+path)
 	if err != nil {
 		t.Fatalf("%s: %v", n.listen, err)
 	}
@@ -379,8 +379,20 @@ func openSocket(t *testing.T, n *node, v *visitor, path string) net.Conn {
 	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	return nc
+	if early == nil {
+		return nc
+	}
+	return &earlyConn{nc, early}
 }
+
+// earlyConn is a connection of which something was read with the handshake's answer.
+type earlyConn struct {
+	net.Conn
+	early *bufio.Reader
+}
+
+// Read gives what was read early, and then the rest.
+func (c *earlyConn) Read(p []byte) (int, error) { return c.early.Read(p) }
 
 const roomCode = `
 const routes = { "/logout": (r, env, ctx) => { ctx.session.destroy(); return new Response("out") },

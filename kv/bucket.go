@@ -2,6 +2,7 @@ package kv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -123,6 +124,9 @@ func (s *Store) Existing(ctx context.Context, name string) (*Bucket, error) {
 	}
 	b := s.bucket(Config{Name: name})
 	info, err := s.js.Stream(ctx, b.stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, ErrNotFound
+	}
 	if err != nil {
 		return nil, refusalOf(err)
 	}
