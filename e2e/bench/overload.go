@@ -80,7 +80,9 @@ func stay(ctx context.Context, cpu string) (back func() error, err error) {
 	if err := command(ctx, "", "taskset", "-a", "-p", "-c", cpu, self); err != nil {
 		return nil, err
 	}
-	return func() error { return command(context.WithoutCancel(ctx), "", "taskset", "-a", "-p", "-c", "0-"+strconv.Itoa(runtime.NumCPU()-1), self) }, nil
+	return func() error {
+		return command(context.WithoutCancel(ctx), "", "taskset", "-a", "-p", "-c", "0-"+strconv.Itoa(runtime.NumCPU()-1), self)
+	}, nil
 }
 
 // answers are what became of requests at a fixed rate.
