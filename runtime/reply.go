@@ -213,7 +213,8 @@ func (inv *invocation) fail(f *Failure) {
 		inv.sendSoon()
 	default:
 		inv.reply.cancel = nil
-		inv.answer(inv.dep.rt.page(f))
+		status, header, body := inv.dep.rt.page(f)
+		inv.answer(status, inv.sessionFields(header), body) // what was saved before it failed is the client's to know
 	}
 }
 

@@ -220,6 +220,8 @@ func TestSession(t *testing.T) {
 		{`return s.get("late")`, "1"},
 		{`s.set("gone", 1); throw Object.assign(new Error("x"), { name: "UnavailableError" })`, "handler_error: the handler failed\n"},
 		{`return s.get("gone")`, "undefined"},
+		{`s.user = "eve"; await s.save(); s.set("gone", 1); throw Object.assign(new Error("x"), { name: "UnavailableError" })`, "handler_error: the handler failed\n"},
+		{`return s.user + s.get("gone")`, "eveundefined"},
 		{`return s.constructor === Object || Object.getPrototypeOf(s)[Symbol.toStringTag]`, "Session"},
 	})
 }

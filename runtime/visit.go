@@ -81,7 +81,7 @@ func (inv *invocation) keepVisit(a web.Answer) (waits bool) {
 	work, joined := v.Save()
 	t := inv.ticket()
 	go func() {
-		err := work(t.Context())
+		err := work(context.WithoutCancel(t.Context())) // what the handler has done is kept, also when its client has left
 		t.Settle(func() error {
 			joined(err)
 			if err != nil {
