@@ -329,3 +329,37 @@ func TestSpace_expiry(t *testing.T) {
 		t.Errorf("made anew: %v", err)
 	}
 }
+
+// crowded is a source whose disk has no room.
+type crowded struct {
+	kv.Source
+	full *bool
+}
+
+func (c crowded) Full(int) bool { return *c.full }
+
+// Where there is no room nothing is written, but what is there can be deleted; with room all is as before.
+func TestSpace_noRoom(t *testing.T) {
+	full := false
+	s := open(t, crowded{solo(t)[0], &full}, kv.Config{Name: "test"}).Space("app")
+	if _, err := s.Put(within(t), kv.Write{Key: "k", Value: []byte("1")}); err != nil {
+		t.Fatal(err)
+	}
+	full = true
+	if _, err := s.Put(within(t), kv.Write{Key: "l", Value: []byte("1")}); !errors.Is(err, kv.ErrFull) {
+		t.Errorf("put: %v", err)
+	}
+	if _, err := s.Commit(within(t), []kv.Write{{Key: "l", Value: []byte("1")}}, nil); !errors.Is(err, kv.ErrFull) {
+		t.Errorf("commit: %v", err)
+	}
+	if e, err := s.GetLeader(within(t), "k"); err != nil || string(e.Value) != "1" {
+		t.Errorf("get: %q %v", e.Value, err)
+	}
+	if _, err := s.Put(within(t), kv.Write{Key: "k", Delete: true}); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+	full = false
+	if _, err := s.Put(within(t), kv.Write{Key: "l", Value: []byte("1")}); err != nil {
+		t.Errorf("with room: %v", err)
+	}
+}

@@ -29,6 +29,7 @@ type Store struct {
 	js       jetstream.JetStream
 	replicas int
 	storage  jetstream.StorageType
+	full     func(n int) bool // n more bytes have no room; nil when nobody here knows
 }
 
 // Source is where a store's connection comes from: an embedded server, or External.
@@ -51,6 +52,9 @@ func Open(src Source, name string) (*Store, error) {
 		return nil, fmt.Errorf("open the state store: %w", err)
 	}
 	s := &Store{nc: nc, js: js, replicas: src.Replicas()}
+	if disk, ok := src.(interface{ Full(n int) bool }); ok {
+		s.full = disk.Full
+	}
 	if src.Memory() {
 		s.storage = jetstream.MemoryStorage
 	}

@@ -98,6 +98,8 @@ func (s *Space) message(w *Write) (*nats.Msg, error) {
 		return nil, fmt.Errorf("%w: the metadata has %d bytes, at most %d are allowed", ErrTooLarge, len(w.Meta), MetaBytesMax)
 	case strings.ContainsAny(w.Meta, "\r\n\x00") || !utf8.ValidString(w.Meta):
 		return nil, errors.New("kv: metadata is one line of text")
+	case !w.Delete && s.b.s.full != nil && s.b.s.full(len(w.Value)+headerBytesMax):
+		return nil, fmt.Errorf("%w: the disk has no room", ErrFull)
 	case w.TTL < 0 || w.TTL%time.Second != 0:
 		return nil, fmt.Errorf("kv: a time to live is whole seconds, got %v", w.TTL)
 	case w.TTL > 0 && s.b.cfg.History > 1:

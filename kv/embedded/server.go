@@ -54,6 +54,7 @@ type Server struct {
 	lock     *lock
 	remove   string // the temporary directory
 
+	room       room
 	socket     *socket // nil in memory
 	socketPath string
 }
@@ -65,7 +66,7 @@ func Solo(o Options) (*Server, error) {
 
 // open starts a server with what configure adds. kind names the store inside of o.Dir.
 func open(o Options, kind string, replicas int, configure func(*server.Options)) (_ *Server, err error) {
-	s := &Server{replicas: replicas, memory: o.Dir == ""}
+	s := &Server{replicas: replicas, memory: o.Dir == "", room: room{dir: o.Dir}}
 	defer func() {
 		if err != nil {
 			s.release()

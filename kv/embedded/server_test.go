@@ -131,3 +131,26 @@ func TestClustered_portInUse(t *testing.T) {
 		}
 	}
 }
+
+// The reserve of the disk is nobody's.
+func TestServer_Full(t *testing.T) {
+	s, err := embedded.Solo(embedded.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if !s.Full(1 << 60) {
+		t.Error("an exabyte fits")
+	}
+	if s.Full(1) {
+		t.Error("what was refused is counted as written")
+	}
+	memory, err := embedded.Solo(embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer memory.Close()
+	if memory.Full(1 << 60) {
+		t.Error("memory has a disk")
+	}
+}
