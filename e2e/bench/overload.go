@@ -2,12 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"os"
-	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -21,18 +17,12 @@ const (
 // overload finds out how many requests that compute can be answered in a second, and then sends ten times as many at a fixed
 // rate, whether or not they are answered. What is answered has to be about as much as before, and not late; soon after, all
 // is as it was.
-func overload(ctx context.Context, b *bench) (figures []figure, err error) {
-	s, err := b.startProbe(ctx, "overload", "overload.js", b.serverCPU)
+func overload(ctx context.Context, b *bench) ([]figure, error) {
+	s, err := b.startProbe(ctx, "overload", "overload.js", "")
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	// Ten times the load is more work for who sends it than for the server: it stands for other machines.
-	back, err := stay(ctx, b.loadCPU)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, back()) }()
 	transport := &http.Transport{MaxIdleConnsPerHost: goodInFlight}
 	defer transport.CloseIdleConnections()
 	if _, err := b.paced(ctx, s, transport, time.Second, 100); err != nil { // warms up
@@ -71,17 +61,6 @@ func overload(ctx context.Context, b *bench) (figures []figure, err error) {
 		{Name: "p99 of good answers under ten times that", Value: p99(flood.good), Unit: "ms"},
 		{Name: "refused 2 s later, at half of it", Value: float64(after.refused)},
 		{Name: "p99 2 s later, at half of it", Value: p99(after.good), Unit: "ms"},
-	}, nil
-}
-
-// stay keeps this process on a core until back is called.
-func stay(ctx context.Context, cpu string) (back func() error, err error) {
-	self := strconv.Itoa(os.Getpid())
-	if err := command(ctx, "", "taskset", "-a", "-p", "-c", cpu, self); err != nil {
-		return nil, err
-	}
-	return func() error {
-		return command(context.WithoutCancel(ctx), "", "taskset", "-a", "-p", "-c", "0-"+strconv.Itoa(runtime.NumCPU()-1), self)
 	}, nil
 }
 

@@ -31,7 +31,7 @@ var probes = []probe{
 	{"held", "connections that have had an answer and are idle; nginx, node and bun beside", held, []string{"nginx", "node", "bun"}},
 	{"files", "a file of 4 kB and one of 1 MB, beside nginx and caddy", files, []string{"nginx", "caddy"}},
 	{"attack", "5,000 attackers with slow heads, slow bodies and slow reads must not keep 500 good requests a second from their answers", attack, nil},
-	{"overload", "ten times as many requests as can be computed", overload, nil},
+	{"overload", "ten times as many requests as can be computed; server on every core, and the load beside it", overload, nil},
 	{"drain", "SIGTERM while handlers of 10 s are in flight must lose none of them", drained, nil},
 	{"sessions", "sessions, keys and values, beside express-session and bun with Redis; with what keeps the state on one core", sessions, []string{"node", "bun", "redis"}},
 	{"idle", "what waiting costs", idle, nil},
