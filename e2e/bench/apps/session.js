@@ -2,6 +2,7 @@
 export default {
   routes: {
     "/plain": () => new Response("plain"),
+    "/ctx": (request, env, ctx) => new Response("n " + (ctx ? 1 : 0)),
     "/read": (request, env, ctx) => new Response("n " + ctx.session.get("n")),
     "/inc": (request, env, ctx) => new Response("n " + ctx.session.inc("n")),
     "/now": async (request, env, ctx) => {
