@@ -19,8 +19,54 @@ declare namespace fortuna {
     /** Sends a message to every socket on this node that has subscribed to the topic. Gives its bytes; 0 if there is none. */
     publish(topic: string, message: string | ArrayBuffer | ArrayBufferView): number;
     subscriberCount(topic: string): number;
+    /** The visitor's, with [session] in fortuna.toml. */
+    readonly session: Session;
     /** The W3C trace that the request is part of. */
     readonly traceId: string | undefined;
+  }
+
+  /**
+   * One entry per visitor, the same on every node. What is changed is noted, made durable before the answer leaves, and made again
+   * when another request was first; when the handler fails nothing is changed. Values are JSON; all of them take up to
+   * session.bytes_max (64 kB), else QuotaExceededError. UnavailableError: the store does not answer; the client gets 503 and Retry-After.
+   */
+  interface Session {
+    /** The public id; null before there is a session. It lets nobody come as the visitor. */
+    readonly id: string | null;
+    readonly isNew: boolean;
+    /** 0 before it is stored. */
+    readonly rev: number;
+    /** When it ends if nobody uses it. */
+    readonly expiresAt: Date | null;
+    /** Whose it is. To set it gives the session a new id; null is nobody's again. */
+    get user(): string | null;
+    set user(user: string | number | null);
+    get<T = any>(name: string): T | undefined;
+    keys(): string[];
+    set(name: string, value: unknown): this;
+    /** Whether there was such a value. */
+    delete(name: string): boolean;
+    /** The sum, which other requests may have added to by the time it is stored. */
+    inc(name: string, by?: number): number;
+    push(name: string, ...items: unknown[]): this;
+    /** Keeps a value to be read once, or reads it. */
+    flash(name: string, value: unknown): void;
+    flash<T = any>(name: string): T | undefined;
+    /** Several changes as one. The function must not be async: it may be called again. */
+    update<T>(change: (session: this) => T): T;
+    /** Makes the changes durable now. */
+    save(): Promise<void>;
+    touch(): void;
+    /** Gives the session a new id. */
+    regenerate(): void;
+    /** Ends it on every node, with the WebSockets (4401) and streams that it opened. */
+    destroy(): void;
+    toJSON(): Record<string, any>;
+  }
+
+  /** env.NAME for [rate_limit.NAME], counted over all nodes. */
+  interface RateLimit {
+    limit(options: { key: string | number }): Promise<{ success: boolean }>;
   }
 
   /** A WebSocket, for as long as one event is handled: the next may be handled in another VM. */
@@ -139,3 +185,92 @@ declare class CookieMap implements Iterable<[string, string]> {
   forEach(callback: (value: string, name: string, map: CookieMap) => void, thisArg?: unknown): void;
   [Symbol.iterator](): IterableIterator<[string, string]>;
 }
+
+type KVConsistency = "eventual" | "session" | "strong";
+
+interface KVGetOptions<Type> {
+  type?: Type;
+  /** Accepted for Workers' sake: copies are kept up to date, not kept for a time. */
+  cacheTtl?: number;
+  /**
+   * "session", the default: never older than what this request and this visitor's session have seen, nor than 2 s. "strong" asks the
+   * store's leader; while a cluster replaces one, the former may answer once more, so decide by conditions. "eventual" takes what is here.
+   */
+  consistency?: KVConsistency;
+}
+
+/** What a key must be for a change to be made: else put and delete give null. */
+interface KVCondition {
+  /** The revision that put or getWithMetadata gave; null: the key has no value. */
+  onlyIfRev?: number | null;
+  onlyIfNew?: boolean;
+}
+
+interface KVPutOptions extends KVCondition {
+  /** Unix seconds. */
+  expiration?: number;
+  /** Seconds, from 1. */
+  expirationTtl?: number;
+  /** JSON of up to 1,024 bytes. */
+  metadata?: unknown;
+}
+
+interface KVChange<Value = string> {
+  key: string;
+  value: Value | null;
+  metadata: any;
+  rev: number;
+  deleted: boolean;
+  written: Date;
+}
+
+/** Changes that are made together, or not at all; up to 500 keys, each named once. */
+interface KVAtomic {
+  check(key: string, rev: number | null): this;
+  set(key: string, value: string | ArrayBuffer | ArrayBufferView, options?: Omit<KVPutOptions, keyof KVCondition>): this;
+  delete(key: string): this;
+  /** Adds to the whole number that the key holds as text, 0 if it has no value. */
+  sum(key: string, by: number | bigint): this;
+  commit(): Promise<{ ok: true; revs: Record<string, number> } | { ok: false }>;
+}
+
+/**
+ * env.NAME for [kv.NAME]: Workers' KVNamespace, with revisions. Keys have up to 512 bytes in UTF-8, values up to 512 kB. Errors: TypeError for
+ * what can never be done, QuotaExceededError for what is too large or has no room, UnavailableError when the store does not answer within
+ * limits.state_ms (10 s); uncaught, the client gets 503 and Retry-After.
+ */
+interface KVNamespace {
+  get(key: string, type?: "text" | KVGetOptions<"text">): Promise<string | null>;
+  get<T = any>(key: string, type: "json" | (KVGetOptions<"json"> & { type: "json" })): Promise<T | null>;
+  get(key: string, type: "arrayBuffer" | (KVGetOptions<"arrayBuffer"> & { type: "arrayBuffer" })): Promise<ArrayBuffer | null>;
+  get(key: string, type: "stream" | (KVGetOptions<"stream"> & { type: "stream" })): Promise<ReadableStream | null>;
+  /** Up to 100 keys. */
+  get(keys: string[], type?: "text" | KVGetOptions<"text">): Promise<Map<string, string | null>>;
+  get<T = any>(keys: string[], type: "json" | (KVGetOptions<"json"> & { type: "json" })): Promise<Map<string, T | null>>;
+  getWithMetadata<Metadata = any>(key: string, type?: "text" | KVGetOptions<"text">): Promise<KVValue<string, Metadata>>;
+  getWithMetadata<T = any, Metadata = any>(key: string, type: "json" | (KVGetOptions<"json"> & { type: "json" })): Promise<KVValue<T, Metadata>>;
+  getWithMetadata<Metadata = any>(key: string, type: "arrayBuffer" | (KVGetOptions<"arrayBuffer"> & { type: "arrayBuffer" })): Promise<KVValue<ArrayBuffer, Metadata>>;
+  getWithMetadata<Metadata = any>(key: string, type: "stream" | (KVGetOptions<"stream"> & { type: "stream" })): Promise<KVValue<ReadableStream, Metadata>>;
+  /** The new revision; null when a condition was not met. */
+  put(key: string, value: string | ArrayBuffer | ArrayBufferView | Blob | ReadableStream, options?: KVPutOptions): Promise<number | null>;
+  delete(key: string, options?: KVCondition): Promise<number | null>;
+  /** In the order of the keys' bytes, up to 1,000 at a time. */
+  list<Metadata = any>(options?: { prefix?: string; limit?: number; cursor?: string | null }): Promise<KVList<Metadata>>;
+  atomic(): KVAtomic;
+  /** What is there, and then every change, for as long as the request lasts. The pattern is a key, or the beginning of keys with "*" behind it. */
+  watch(pattern?: string, type?: "text" | KVGetOptions<"text">): AsyncIterableIterator<KVChange>;
+  /** Oldest first: with [kv.NAME] history = 10, up to ten. */
+  history(key: string, type?: "text" | KVGetOptions<"text">): Promise<KVChange[]>;
+}
+
+interface KVValue<Value, Metadata> {
+  value: Value | null;
+  metadata: Metadata | null;
+  rev: number | null;
+  cacheStatus: null;
+}
+
+type KVList<Metadata> = {
+  keys: { name: string; rev: number; expiration?: number; metadata?: Metadata }[];
+  cacheStatus: null;
+} & ({ list_complete: true } | { list_complete: false; cursor: string });
