@@ -202,10 +202,14 @@ var sessionClass = web.NewClass("Session")
 const nameBytesMax = 256
 
 func sessionName(r *web.Realm, method string, v goja.Value) string {
-	if web.Kind(v) != "a string" || web.Text(v) == "" || len(web.Text(v)) > nameBytesMax {
+	name := ""
+	if s, ok := v.(goja.String); ok {
+		name = web.Text(s)
+	}
+	if name == "" || len(name) > nameBytesMax {
 		panic(r.TypeError("ctx.session.%s: the name must be a string of 1 to %d bytes, got %s", method, nameBytesMax, r.Inspect(v)))
 	}
-	return web.Text(v)
+	return name
 }
 
 func init() {
