@@ -95,3 +95,17 @@ func TestKeys(t *testing.T) {
 		t.Error("anybody can have the store asked as often as they like")
 	}
 }
+
+// What visitors keep does not fill the memory of every node: what was decoded is forgotten in time.
+func TestStore_records(t *testing.T) {
+	s := &Store{records: map[string]cachedRecord{}}
+	big := &record{Data: map[string]json.RawMessage{"x": make(json.RawMessage, 60<<10)}}
+	most := 0
+	for i := range 5000 {
+		s.keep(publicID([]byte{byte(i), byte(i >> 8)}), 1, big)
+		most = max(most, len(s.records))
+	}
+	if bytes := most * big.size(); bytes > recordBytesMax || most < 100 {
+		t.Errorf("%d records of %d bytes were held", most, big.size())
+	}
+}

@@ -57,12 +57,13 @@ type Store struct {
 	keys    keys
 	silence atomic.Int64 // until when the store is not asked, in Unix nanoseconds: it did not answer a moment ago
 
-	mu      sync.Mutex
-	turns   map[string]*turn        // commits of an entry, one at a time
-	records map[string]cachedRecord // by public id
-	tokens  map[string]knownToken
-	bonds   map[string]map[*Bond]struct{}
-	ends    []func()
+	mu          sync.Mutex
+	turns       map[string]*turn        // commits of an entry, one at a time
+	records     map[string]cachedRecord // by public id
+	recordBytes int
+	tokens      map[string]knownToken
+	bonds       map[string]map[*Bond]struct{}
+	ends        []func()
 }
 
 type cachedRecord struct {
@@ -76,7 +77,10 @@ type knownToken struct {
 }
 
 // recordsMax is how many records, and how many tokens, are kept decoded.
-const recordsMax = 20_000
+const (
+	recordsMax     = 20_000
+	recordBytesMax = 32 << 20 // of all records that are kept
+)
 
 // Open opens the sessions of an app in a bucket that announces values.
 func Open(ctx context.Context, bucket *kv.Bucket, replica *kv.Replica, cfg Config) (*Store, error) {

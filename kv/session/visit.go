@@ -208,10 +208,11 @@ func (s *Store) decoded(public string, e *kv.Entry) (*record, error) {
 func (s *Store) keep(public string, rev uint64, rec *record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.records) >= recordsMax {
+	if s.recordBytes += rec.size(); len(s.records) >= recordsMax || s.recordBytes > recordBytesMax {
 		clear(s.records)
+		s.recordBytes = rec.size()
 	}
-	s.records[public] = cachedRecord{rev, rec}
+	s.records[public] = cachedRecord{rev, rec} // one that it replaces counts until all are forgotten
 }
 
 // everybody is the name of the revocation of all sessions; those of users begin with another character.
