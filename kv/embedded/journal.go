@@ -3,6 +3,7 @@ package embedded
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 )
 
@@ -22,7 +23,13 @@ func (j *journal) Noticef(string, ...any)         {}
 func (j *journal) Debugf(string, ...any)          {}
 func (j *journal) Tracef(string, ...any)          {}
 func (j *journal) Warnf(format string, v ...any)  { j.say((*slog.Logger).Warn, format, v) }
-func (j *journal) Errorf(format string, v ...any) { j.say((*slog.Logger).Error, format, v) }
+func (j *journal) Errorf(format string, v ...any) {
+	level := (*slog.Logger).Error
+	if strings.Contains(format, "connect to route") { // a member that is not there yet, or is away, is tried again
+		level = (*slog.Logger).Warn
+	}
+	j.say(level, format, v)
+}
 
 // Fatalf must not end the process: the server goes no further by itself.
 func (j *journal) Fatalf(format string, v ...any) {
