@@ -19,10 +19,10 @@ func (j *journal) say(level func(*slog.Logger, string, ...any), format string, v
 	}
 }
 
-func (j *journal) Noticef(string, ...any)         {}
-func (j *journal) Debugf(string, ...any)          {}
-func (j *journal) Tracef(string, ...any)          {}
-func (j *journal) Warnf(format string, v ...any)  { j.say((*slog.Logger).Warn, format, v) }
+func (j *journal) Noticef(string, ...any)        {}
+func (j *journal) Debugf(string, ...any)         {}
+func (j *journal) Tracef(string, ...any)         {}
+func (j *journal) Warnf(format string, v ...any) { j.say((*slog.Logger).Warn, format, v) }
 func (j *journal) Errorf(format string, v ...any) {
 	level := (*slog.Logger).Error
 	if strings.Contains(format, "connect to route") { // a member that is not there yet, or is away, is tried again
