@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/dop251/goja"
 
@@ -50,10 +51,15 @@ func (inv *invocation) Session() goja.Value {
 	return inv.visit.Object(inv.vm.realm, inv.call)
 }
 
-// call runs job in a turn of the invocation and waits for it. It is called from a goroutine of its own.
-func (inv *invocation) call(job func() error) error {
+// call runs job in a turn of the invocation and waits for it, or for ctx: a loop that has ended runs nothing any more. It is
+// called from a goroutine of its own.
+func (inv *invocation) call(ctx context.Context, job func() error) error {
+	var taken atomic.Bool // by the turn, or by what ends the wait for it
 	done := make(chan error, 1)
 	inv.vm.post(func() {
+		if !taken.CompareAndSwap(false, true) {
+			return
+		}
 		if inv.ended {
 			done <- context.Canceled
 			return
@@ -65,6 +71,14 @@ func (inv *invocation) call(job func() error) error {
 		done <- err
 		inv.settle()
 	})
+	select {
+	case <-ctx.Done():
+		if taken.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+	case err := <-done:
+		return err
+	}
 	return <-done
 }
 

@@ -27,6 +27,14 @@ func (v *Visit) Commit(ctx context.Context, call func(job func() error) error) e
 		return nil
 	}
 	err := v.commit(ctx, call)
+	if errors.Is(err, ErrEnded) {
+		renewal := v.Renewal()
+		v.reset()
+		v.former = former{}
+		if renewal {
+			err = nil // nothing is lost: who wanted only to renew it is not told
+		}
+	}
 	v.s.noticed(err)
 	if errors.Is(err, kv.ErrUnavailable) && v.Renewal() {
 		return nil // it was only to be renewed, and will be by the next request
@@ -47,7 +55,7 @@ func (v *Visit) commit(ctx context.Context, call func(job func() error) error) e
 		defer leave()
 	}
 	if v.former.id != "" && !v.former.move {
-		if err := v.s.end(ctx, v.former.id, v.former.user); err != nil {
+		if err := v.s.end(ctx, v.former.id, v.former.rec.User); err != nil {
 			return err
 		}
 		v.s.say("destroyed", v.former.id)
@@ -115,8 +123,8 @@ func (v *Visit) write(ctx context.Context) error {
 	case v.rev == 0:
 		s.say("created", public)
 	}
-	if v.former.id != "" && v.former.user != "" {
-		s.forget(ctx, v.former.user, v.former.id)
+	if v.former.id != "" && v.former.rec.User != "" {
+		s.forget(ctx, v.former.rec.User, v.former.id)
 	}
 	v.id, v.public, v.rev, v.stored, v.draft = id, public, rev, rec, rec
 	v.ops, v.called, v.former = nil, false, former{}
@@ -130,20 +138,29 @@ func newID() []byte {
 	return id
 }
 
-// begin fills in what a record has from its beginning.
-func (v *Visit) begin(ctx context.Context, rec *record, public string, now time.Time) error {
+// begin fills in what a record has from its beginning. One that continues a former session keeps the revisions of that
+// one: a revocation that comes while it moves ends it wherever it is.
+func (v *Visit) begin(ctx context.Context, rec *record, public string, now time.Time) (err error) {
+	former := v.former.rec
+	if former != nil {
+		if err := v.s.standing(ctx, former); err != nil {
+			return err
+		}
+	} else if rec.AllRev, err = v.s.revocationRev(ctx, everybody); err != nil {
+		return err
+	}
 	if rec.Created == 0 {
 		rec.Created = now.UnixMilli()
 	}
-	var err error
-	if rec.AllRev, err = v.s.revocationRev(ctx, everybody); err != nil {
-		return err
-	}
-	if rec.User == "" {
+	switch {
+	case rec.User == "":
 		return nil
-	}
-	if rec.UserRev, err = v.s.revocationRev(ctx, revocationOf(rec.User)); err != nil {
-		return err
+	case former != nil && former.User == rec.User:
+		rec.UserRev = former.UserRev
+	default:
+		if rec.UserRev, err = v.s.revocationRev(ctx, revocationOf(rec.User)); err != nil {
+			return err
+		}
 	}
 	// First the index: of an entry that is not there nobody is told, but one that is missing in it would be missed.
 	_, err = v.s.of(rec.User).Put(ctx, kv.Write{Key: public, TTL: ttl(v.s.cfg.Absolute)})
@@ -162,12 +179,26 @@ func (s *Store) revocationRev(ctx context.Context, name string) (uint64, error) 
 	return e.Rev, nil
 }
 
+// standing is ErrEnded when a revocation has ended the session of a record.
+func (s *Store) standing(ctx context.Context, rec *record) error {
+	for _, o := range rec.revocations() {
+		now, err := s.revocationRev(ctx, o.name)
+		if err != nil {
+			return err
+		}
+		if now != 0 && now != o.rev {
+			return ErrEnded
+		}
+	}
+	return nil
+}
+
 // rebase makes the operations again on what the store has now.
 func (v *Visit) rebase(ctx context.Context, at string, call func(job func() error) error) error {
 	e, err := v.s.replica.Read(ctx, v.s.entries, at, kv.Need{Leader: true})
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
-		return v.ended()
+		return ErrEnded
 	case err != nil:
 		return err
 	}
@@ -175,14 +206,8 @@ func (v *Visit) rebase(ctx context.Context, at string, call func(job func() erro
 	if err != nil {
 		return err
 	}
-	for _, o := range rec.revocations() {
-		now, err := v.s.revocationRev(ctx, o.name)
-		if err != nil {
-			return err
-		}
-		if now != 0 && now != o.rev {
-			return v.ended()
-		}
+	if err := v.s.standing(ctx, rec); err != nil {
+		return err
 	}
 	again := func() error {
 		v.draft = rec
@@ -207,20 +232,9 @@ func (v *Visit) rebase(ctx context.Context, at string, call func(job func() erro
 		return ErrTooLarge
 	}
 	if v.former.id != "" {
-		v.former.rev = e.Rev
+		v.former.rev, v.former.rec = e.Rev, rec
 	} else {
 		v.rev, v.stored = e.Rev, rec
-	}
-	return nil
-}
-
-// ended makes it a visit of nobody, because its session is over. Who wanted only to renew it is not told.
-func (v *Visit) ended() error {
-	lost := len(v.ops) > 0
-	v.reset()
-	v.former = former{}
-	if lost {
-		return ErrEnded
 	}
 	return nil
 }

@@ -149,10 +149,8 @@ func (s *Store) look(public string) {
 	if err != nil {
 		return
 	}
-	for _, o := range rec.revocations() {
-		if now, err := s.revocationRev(ctx, o.name); err == nil && now != 0 && now != o.rev {
-			s.cut(public, anyRecord)
-		}
+	if errors.Is(s.standing(ctx, rec), ErrEnded) {
+		s.cut(public, anyRecord)
 	}
 }
 

@@ -305,6 +305,56 @@ func TestVisit_ends(t *testing.T) {
 	over(t, stores, "what has come back", after)
 }
 
+// What ends a session while a request of it runs ends it also under the id that the request gives it.
+func TestVisit_endsMeanwhile(t *testing.T) {
+	stores := nodes(t, 2, session.Config{App: "shop", Idle: 4 * time.Second})
+	ends := map[string]func(id string) error{
+		"one":  func(id string) error { return stores[1].Revoke(within(t), id) },
+		"user": func(string) error { _, err := stores[1].RevokeUser(within(t), "anna"); return err },
+		"all":  func(string) error { return stores[1].RevokeAll(within(t)) },
+	}
+	changes := map[string]func(v *session.Visit) error{
+		"set":        func(v *session.Visit) error { return v.Set("n", json.RawMessage("2")) },
+		"touch":      func(v *session.Visit) error { return v.Touch() },
+		"regenerate": func(v *session.Visit) error { return v.Regenerate() },
+		"login":      func(v *session.Visit) error { return errors.Join(v.Set("n", json.RawMessage("2")), v.SetUser("anna")) },
+		"other user": func(v *session.Visit) error { return v.SetUser("bert") },
+		"renewal": func(v *session.Visit) error {
+			for !v.Changed() {
+				<-time.After(20 * time.Millisecond)
+			}
+			return nil
+		},
+	}
+	for what, end := range ends {
+		for change, make := range changes {
+			v := come(t, stores[0], "")
+			set(t, v, "cart", `["book"]`)
+			if err := v.SetUser("anna"); err != nil {
+				t.Fatal(err)
+			}
+			token := leave(t, v, "")
+			v = come(t, stores[0], token)
+			id := v.ID()
+			if err := make(v); err != nil {
+				t.Fatal(err)
+			}
+			moves := v.ID() != id
+			if err := end(id); err != nil {
+				t.Fatal(err)
+			}
+			err := v.Commit(within(t), nil)
+			if moves && !errors.Is(err, session.ErrEnded) {
+				t.Errorf("%s, then %s: %v", change, what, err)
+			}
+			if err == nil && v.Rev() != 0 {
+				over(t, stores, change+", then "+what, tokenOf(v, token))
+			}
+			over(t, stores, change+", then "+what+": the former token", token)
+		}
+	}
+}
+
 // over demands that a token is nobody's on any node. Each hears of it in its own time, which is milliseconds.
 func over(t *testing.T, stores []*session.Store, what, token string) {
 	t.Helper()

@@ -40,8 +40,8 @@ type Visit struct {
 type former struct {
 	id   string // public; "" for none
 	rev  uint64
-	user string
-	move bool // what it held is taken along
+	rec  *record // as it was stored
+	move bool    // what it held is taken along
 }
 
 // Visit begins one with the token that a client sent, "" for none. Cached or Load must follow.
@@ -296,7 +296,7 @@ func (v *Visit) Regenerate() error {
 		return err
 	}
 	if v.rev != 0 {
-		v.former = former{id: v.public, rev: v.rev, user: v.stored.User, move: true}
+		v.former = former{id: v.public, rev: v.rev, rec: v.stored, move: true}
 		v.id, v.public, v.rev = nil, "", 0
 	}
 	return nil
@@ -307,10 +307,7 @@ func (v *Visit) Destroy() error {
 	if err := v.open(); err != nil {
 		return err
 	}
-	former := former{id: v.public, rev: v.rev}
-	if v.stored != nil {
-		former.user = v.stored.User
-	}
+	former := former{id: v.public, rev: v.rev, rec: v.stored}
 	if v.rev == 0 {
 		former = v.former
 		former.move = false

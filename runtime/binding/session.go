@@ -47,7 +47,7 @@ type Visit struct {
 	strict bool
 	err    error // why nobody knows whose it is
 	object *goja.Object
-	call   func(job func() error) error
+	call   func(ctx context.Context, job func() error) error
 }
 
 // Begin finds out whose request it is. ready is false when the store has to be asked first: by Load. refused says that the
@@ -157,13 +157,14 @@ func (v *Visit) Save() (work func(ctx context.Context) error, joined func(err er
 	work = func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, v.s.Wait)
 		defer cancel()
-		return fork.Commit(ctx, v.call)
+		return fork.Commit(ctx, func(job func() error) error { return v.call(ctx, job) })
 	}
 	return work, func(err error) { v.Join(fork, err) }
 }
 
-// Object is ctx.session. call runs a job in a turn of the invocation, from any other goroutine, and returns its error.
-func (v *Visit) Object(r *web.Realm, call func(job func() error) error) *goja.Object {
+// Object is ctx.session. call runs a job in a turn of the invocation, from any other goroutine, and returns its error, or
+// that of ctx.
+func (v *Visit) Object(r *web.Realm, call func(ctx context.Context, job func() error) error) *goja.Object {
 	if v.object == nil {
 		v.call = call
 		v.object = r.Make(sessionClass, v)
@@ -409,7 +410,7 @@ func Failure(err error) (status int, code, message string) {
 	switch {
 	case errors.Is(err, session.ErrEnded):
 		return 401, "session_ended", "the session was ended while the request ran: what it changed is not kept"
-	case errors.Is(err, kv.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, kv.ErrFull):
+	case errors.Is(err, kv.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, kv.ErrFull):
 		return 503, "state_unavailable", "the session cannot be kept: " + strings.TrimPrefix(err.Error(), "kv: ")
 	}
 	return 500, "session", "the session cannot be kept: " + err.Error()
