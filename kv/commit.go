@@ -60,7 +60,7 @@ func (s *Space) Commit(ctx context.Context, writes []Write, checks map[string]ui
 	if len(messages) == 0 {
 		return nil, nil
 	}
-	last, err := s.b.batch(ctx, messages)
+	last, err := s.b.s.batch(ctx, messages)
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +71,13 @@ func (s *Space) Commit(ctx context.Context, writes []Write, checks map[string]ui
 }
 
 // batch publishes messages as one (ADR-50) and returns the sequence of the last.
-func (b *Bucket) batch(ctx context.Context, messages []*nats.Msg) (last uint64, err error) {
+func (s *Store) batch(ctx context.Context, messages []*nats.Msg) (last uint64, err error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel func()
 		ctx, cancel = context.WithTimeout(ctx, attempt)
 		defer cancel()
 	}
-	p, err := jetstreamext.NewBatchPublisher(b.s.js, jetstreamext.BatchFlowControl{})
+	p, err := jetstreamext.NewBatchPublisher(s.js, jetstreamext.BatchFlowControl{})
 	if err != nil {
 		return 0, err
 	}

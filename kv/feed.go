@@ -243,7 +243,7 @@ func (b *Bucket) head(ctx context.Context) (head, error) {
 	if b.s.replicas > 1 {
 		m := &nats.Msg{Subject: b.base + beacon, Header: nats.Header{}}
 		m.Header.Set(headerID, b.stream+strconv.FormatInt(h.at.UnixNano(), 36))
-		seq, err := b.publish(ctx, m)
+		seq, err := b.s.publish(ctx, m)
 		h.seq = seq
 		return h, err
 	}

@@ -68,7 +68,7 @@ func (s *Space) Put(ctx context.Context, w Write) (rev uint64, err error) {
 	}
 	m.Header.Set(headerID, nuid.Next())
 	for {
-		rev, err = s.b.publish(ctx, m)
+		rev, err = s.b.s.publish(ctx, m)
 		if err != ErrMismatch || w.Check.kind != isNew {
 			return rev, err
 		}
@@ -132,9 +132,9 @@ func (s *Space) message(w *Write) (*nats.Msg, error) {
 func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
 // publish stores a message, which has an id, and returns its sequence. Sent twice it is stored once.
-func (b *Bucket) publish(ctx context.Context, m *nats.Msg) (uint64, error) {
+func (s *Store) publish(ctx context.Context, m *nats.Msg) (uint64, error) {
 	for {
-		answer, err := b.s.ask(ctx, m)
+		answer, err := s.ask(ctx, m)
 		if err != nil {
 			return 0, err
 		}
