@@ -97,7 +97,7 @@ func build(p *process, o buildOptions) error {
 	for _, m := range b.Warnings {
 		r.Warnings = append(r.Warnings, m.String())
 	}
-	r.Warnings = append(r.Warnings, unserved(deployed)...)
+	r.Warnings = append(append(r.Warnings, unserved(deployed)...), project.idle(deployed.Jobs)...)
 	if o.output == "-" {
 		p.term.raw(string(b.Encode()))
 		r.Output = "standard output"
@@ -153,7 +153,7 @@ func (r built) print(t *term, s stream, asJSON bool) error {
 // unserved warns of handlers that are never called.
 func unserved(d runtime.Deployed) (warnings []string) {
 	for _, name := range d.Unserved {
-		warnings = append(warnings, name+" is exported, but this version of fortuna never calls it: it runs fetch and routes")
+		warnings = append(warnings, name+" is exported, but this version of fortuna never calls it: it runs fetch, routes, websocket, queue and scheduled")
 	}
 	return warnings
 }

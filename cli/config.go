@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/forwarded"
+	"github.com/fortunadws/fortuna/runtime/binding"
 	"github.com/fortunadws/fortuna/runtime/web"
 )
 
@@ -59,7 +60,9 @@ type config struct {
 	State             stateTable
 	Session           sessionTable
 	RateLimits        map[string]rateLimitTable // by their names in env
-	KV                map[string]kvTable        // namespaces, by their names in env
+	Queues            map[string]queueTable     // by their names in env
+	Crons             []binding.Cron
+	KV                map[string]kvTable // namespaces, by their names in env
 }
 
 // configKeys are what fortuna.toml may hold; "*" is any one key.
@@ -175,6 +178,8 @@ var configKeys = map[string]func(c *config, v value) error{
 	},
 	"session":                func(c *config, v value) error { return c.Session.read(v) },
 	"rate_limit.*":           (*config).rateLimit,
+	"queue.*":                (*config).queue,
+	"triggers":               (*config).triggers,
 	"kv.*":                   (*config).namespace,
 	"state.dir":              func(c *config, v value) (err error) { c.State.Dir, err = v.text(); return },
 	"state.durability":       func(c *config, v value) error { return c.State.durability(v) },

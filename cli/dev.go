@@ -27,6 +27,7 @@ func devCommand() *cli.Command {
 			&cli.BoolFlag{Name: "open", Usage: "open a browser when ready"},
 			&cli.StringFlag{Name: "log-level", Value: "debug", Usage: "least severe `level` shown: " + list(levels)},
 			&cli.StringFlag{Name: "persist-to", Usage: "`directory` that keeps state (default: " + devState + " in the project)"},
+			&cli.BoolFlag{Name: "test-scheduled", Usage: "call the scheduled handler when " + scheduledPath + "?cron=*+*+*+*+* is asked for"},
 			&cli.BoolFlag{Name: "fresh", Usage: "begin without the state of earlier runs: it is deleted"},
 			readyFileFlag(),
 		}, sourceFlags()...),
@@ -36,7 +37,7 @@ func devCommand() *cli.Command {
 				return err
 			}
 			o := devOptions{
-				persistTo: c.String("persist-to"), fresh: c.Bool("fresh"),
+				persistTo: c.String("persist-to"), fresh: c.Bool("fresh"), testScheduled: c.Bool("test-scheduled"),
 				source: from, readyFile: c.String("ready-file"), level: slices.Index(levels, c.String("log-level")), open: c.Bool("open"),
 				https: c.Bool("https"),
 			}
@@ -71,14 +72,15 @@ func envFlag() cli.Flag {
 
 type devOptions struct {
 	source
-	port      *int   // nil: what fortuna.toml says
-	host      string // "": what fortuna.toml says
-	readyFile string
-	level     int    // index in levels
-	persistTo string // "": what fortuna.toml says
-	fresh     bool
-	open      bool
-	https     bool // also when fortuna.toml says nothing
+	port          *int   // nil: what fortuna.toml says
+	host          string // "": what fortuna.toml says
+	readyFile     string
+	level         int    // index in levels
+	persistTo     string // "": what fortuna.toml says
+	fresh         bool
+	testScheduled bool
+	open          bool
+	https         bool // also when fortuna.toml says nothing
 }
 
 // drainDeadline is how long requests in flight may take to finish after Ctrl-C, which must end the process within 2 s.
@@ -110,6 +112,7 @@ func dev(p *process, o devOptions) error {
 	case err := <-ended:
 		return errors.Join(err, server.Close())
 	case sig := <-signals:
+		w.state.rest()
 		code, _ := w.front.now()
 		drain(server, code, drainDeadline, signals)
 		cancel()

@@ -20,6 +20,8 @@ type front struct {
 	code    *runtime.Runtime // nil until a version has been deployed
 	why     *fault           // why the newest version is not the one that runs; nil when it is
 	version atomic.Uint64    // grows whenever code or why change
+
+	testScheduled bool // scheduledPath calls the scheduled handler
 }
 
 // Serve answers one exchange, on its loop.
@@ -31,6 +33,10 @@ func (f *front) Serve(x exchange.Exchange) {
 	}
 	f.mu.RLock()
 	defer f.mu.RUnlock()
+	if f.testScheduled && x.Request().Path == scheduledPath {
+		testScheduled(x, f.code)
+		return
+	}
 	if f.files != nil && f.files.Serve(x) {
 		return
 	}

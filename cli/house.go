@@ -146,6 +146,10 @@ func (h *house) load(p *project) (hash string, err error) {
 	if err != nil {
 		return "", errors.Join(h.journal.fault(loadFault(b, err)), code.Close(context.Background()))
 	}
+	crew, err := h.state.crew(p, deployed.Jobs, code)
+	if err != nil {
+		return "", errors.Join(err, code.Close(context.Background()))
+	}
 	files, err := p.openAssets(h.journal.log)
 	if err != nil {
 		return "", errors.Join(err, code.Close(context.Background()))
@@ -153,7 +157,7 @@ func (h *house) load(p *project) (hash string, err error) {
 	for _, m := range b.Warnings {
 		h.journal.warn(m.String())
 	}
-	for _, warning := range unserved(deployed) {
+	for _, warning := range append(unserved(deployed), p.idle(deployed.Jobs)...) {
 		h.journal.warn(warning)
 	}
 	if h.code != nil { // only load sets it
@@ -163,6 +167,7 @@ func (h *house) load(p *project) (hash string, err error) {
 	former, formerFiles := h.code, h.files
 	h.code, h.files, h.config = code, files, p.config
 	h.mu.Unlock()
+	h.state.employ(crew)
 	if formerFiles != nil {
 		go formerFiles.Close()
 	}

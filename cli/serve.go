@@ -86,6 +86,7 @@ func serve(p *process, o serveOptions) error {
 	if err := notify(p.getenv, "STOPPING=1"); err != nil {
 		h.journal.trouble(err)
 	}
+	h.state.rest()
 	code, c := h.now()
 	h.journal.draining(sig, c.grace())
 	h.journal.drained(drain(server, code, c.grace(), ending))

@@ -42,6 +42,8 @@ type state struct {
 	stores   map[session.Config]*session.Store
 	rates    *kv.Counters // of rate limits; nil until one is wanted
 	channel  *kv.Channel  // between nodes; nil until one is wanted
+	queued   map[string]*kv.Queues
+	shift    *shift // who does the jobs; nil before there is an app
 	hear     atomic.Pointer[func(topic string, text bool, p []byte)]
 }
 
@@ -62,6 +64,9 @@ func (s *state) bindings(p *project, wait time.Duration) (map[string]web.Binding
 			return nil, err
 		}
 		bindings[name] = &binding.KV{Name: name, Space: b.Space(p.name(), name), Replica: r, History: t.History > 1, Wait: wait}
+	}
+	if err := s.queueBindings(p, wait, bindings); err != nil {
+		return nil, err
 	}
 	return bindings, s.rateLimits(p, wait, bindings)
 }
@@ -156,12 +161,13 @@ func (s *state) open(p *project) error {
 	}
 	s.server, s.values = server, values
 	s.stores = map[session.Config]*session.Store{}
-	s.replicas, s.buckets = map[string]*kv.Replica{}, map[string]*kv.Bucket{}
+	s.replicas, s.buckets, s.queued = map[string]*kv.Replica{}, map[string]*kv.Bucket{}, map[string]*kv.Queues{}
 	return nil
 }
 
 // close ends the store in good order. It may be opened again.
 func (s *state) close() {
+	s.dismiss()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, store := range s.stores {

@@ -37,7 +37,7 @@ type workshop struct {
 }
 
 func newWorkshop(p *process, o devOptions) *workshop {
-	return &workshop{process: p, options: o, front: &front{}, loops: eventLoops(p.getenv)}
+	return &workshop{process: p, options: o, front: &front{testScheduled: o.testScheduled}, loops: eventLoops(p.getenv)}
 }
 
 // open reads the project. Close the workshop unless there was an error.
@@ -211,7 +211,12 @@ func (w *workshop) build() {
 		w.fail(loadFault(b, err))
 		return
 	}
-	for _, warning := range unserved(deployed) {
+	crew, err := w.state.crew(w.project, deployed.Jobs, w.code)
+	if err != nil {
+		w.fail(configFault(err))
+		return
+	}
+	for _, warning := range append(unserved(deployed), w.project.idle(deployed.Jobs)...) {
 		w.process.term.warn(warning)
 	}
 	w.running = b.Hash
@@ -220,6 +225,7 @@ func (w *workshop) build() {
 		defer retire(before)
 	}
 	w.front.run(w.code)
+	w.state.employ(crew)
 	w.watch(false)
 }
 
@@ -273,7 +279,8 @@ func configFault(err error) *fault {
 func (w *workshop) greet() {
 	t := w.process.term
 	t.note("%s %s", t.err.paint(bold, w.project.name()), t.err.paint(dim, w.project.entry))
-	if len(w.vars)+len(w.project.config.KV)+len(w.project.config.RateLimits) == 0 {
+	config := w.project.config
+	if len(w.vars)+len(config.KV)+len(config.RateLimits)+len(config.Queues) == 0 {
 		return
 	}
 	var b strings.Builder
@@ -282,10 +289,13 @@ func (w *workshop) greet() {
 	for _, v := range w.vars {
 		fmt.Fprintf(table, "  env.%s\tvariable\t%s\n", t.err.printable(v.name), v.source)
 	}
-	for _, name := range slices.Sorted(maps.Keys(w.project.config.KV)) {
+	for _, name := range slices.Sorted(maps.Keys(config.KV)) {
 		fmt.Fprintf(table, "  env.%s\tkey-value\t%s\n", name, t.err.printable(relative(w.project.root, w.state.dir)))
 	}
-	for name, l := range w.project.config.RateLimits {
+	for _, name := range slices.Sorted(maps.Keys(config.Queues)) {
+		fmt.Fprintf(table, "  env.%s\tqueue\t%s\n", name, t.err.printable(relative(w.project.root, w.state.dir)))
+	}
+	for name, l := range config.RateLimits {
 		fmt.Fprintf(table, "  env.%s\trate limit\t%d in %d s\n", name, l.Limit, l.Period)
 	}
 	_ = table.Flush() // into memory

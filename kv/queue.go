@@ -200,6 +200,7 @@ func (q *Queue) Consumer(ctx context.Context) (*Consumer, error) {
 	want := jetstream.ConsumerConfig{
 		Durable: durable(q.name), FilterSubject: q.of.base + "now." + q.name, AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: delivery, MaxDeliver: -1, MaxAckPending: unsettledMax,
+		InactiveThreshold: q.of.cfg.Kept, // of a queue whose messages are dropped anyway nobody need remember who took which
 	}
 	for {
 		once, cancel := context.WithTimeout(ctx, attempt)
@@ -229,7 +230,7 @@ func durable(name string) string {
 }
 
 // takeFor is how long the server holds one request for messages, so that who ends waits no longer for the answer.
-const takeFor = time.Second
+const takeFor = 250 * time.Millisecond
 
 // Take waits for messages and gives up to most of them: what is there, and what comes within more after the first. Soon after
 // ctx has ended it gives none, and no error; or some, if they have just come.

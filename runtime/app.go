@@ -17,11 +17,12 @@ type app struct {
 	routes   []routeEntry
 	fetch    int             // index of the fetch handler; -1 if there is none
 	sockets  *socketHandlers // nil if the app has no websocket object
+	jobs     map[string]int  // of JobHandlers, those that are exported
 	unserved []string        // handlers that are exported and never called
 }
 
 // laterHandlers are handlers of Workers that this version does not call.
-var laterHandlers = []string{"scheduled", "queue", "email", "tail", "alarm"}
+var laterHandlers = []string{"email", "tail", "alarm"}
 
 // handler is a JavaScript function and the object it is a method of.
 type handler struct {
@@ -41,7 +42,7 @@ const exportHint = "export default { fetch(request, env, ctx) { return new Respo
 
 // newApp reads a module's exports: `export default` with fetch, routes or both, or a bare function.
 func newApp(js *goja.Runtime, exports goja.Value) (*app, error) {
-	a := &app{fetch: -1}
+	a := &app{fetch: -1, jobs: map[string]int{}}
 	module, _ := exports.(*goja.Object)
 	if module == nil {
 		return nil, noHandler("the app exports nothing")
@@ -71,12 +72,18 @@ func newApp(js *goja.Runtime, exports goja.Value) (*app, error) {
 	if err := a.addSockets(o); err != nil {
 		return nil, err
 	}
+	for _, name := range JobHandlers {
+		f := o.Get(name)
+		if call, ok := goja.AssertFunction(f); ok {
+			a.jobs[name] = a.add(o, f, call)
+		}
+	}
 	for _, name := range laterHandlers {
 		if _, ok := o.Get(name).(*goja.Object); ok {
 			a.unserved = append(a.unserved, name)
 		}
 	}
-	if a.fetch < 0 && len(a.routes) == 0 {
+	if a.fetch < 0 && len(a.routes) == 0 && len(a.jobs) == 0 {
 		return nil, noHandler("the default export has neither a fetch function nor routes")
 	}
 	return a, nil
@@ -157,6 +164,9 @@ func (a *app) addRoute(method, pattern string, this *goja.Object, v goja.Value) 
 func (a *app) call(v *vm, inv *invocation) (goja.Value, error) {
 	if inv.event != nil {
 		return inv.event.run(v, inv)
+	}
+	if inv.run != nil {
+		return inv.run.call(v, inv)
 	}
 	h := &a.handlers[inv.handler]
 	if h.sees == 0 {

@@ -28,6 +28,9 @@ type Deployment struct {
 	events   route // the handlers of WebSockets
 	workers  *lane
 	slow     *lane // for routes that have shown slow turns, so that they queue behind each other only
+	jobs     map[string]int
+	jobRoute route
+	later    *lane // for jobs, so that no request queues behind one; nil without such handlers
 	seats    []seat
 
 	sockets *socketHandlers // nil without a websocket object
@@ -53,6 +56,9 @@ type seat struct {
 	warming atomic.Bool
 }
 
+// jobWorkers is how many jobs compute at once. Of those that wait for something there may be many.
+const jobWorkers = 1
+
 // newDeployment loads a bundle in a first VM and builds what serves it.
 func newDeployment(rt *Runtime, b *bundle.Bundle) (*Deployment, error) {
 	d := &Deployment{rt: rt, bundle: b, seats: make([]seat, rt.cfg.Loops)}
@@ -63,7 +69,7 @@ func newDeployment(rt *Runtime, b *bundle.Bundle) (*Deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.fetch, d.unserved, d.sockets = first.app.fetch, first.app.unserved, first.app.sockets
+	d.fetch, d.unserved, d.sockets, d.jobs = first.app.fetch, first.app.unserved, first.app.sockets, first.app.jobs
 	for _, e := range first.app.routes {
 		if d.router == nil {
 			d.router = router.New[*target]()
@@ -87,8 +93,11 @@ func newDeployment(rt *Runtime, b *bundle.Bundle) (*Deployment, error) {
 		}
 	}
 	d.inflight.Store(1)
-	d.workers = newLane(d, rt.cfg.Workers, workerNice, first)
-	d.slow = newLane(d, max(1, rt.cfg.Workers/2), slowNice, nil)
+	d.workers = newLane(d, rt.cfg.Workers, workerNice, &d.load, first)
+	d.slow = newLane(d, max(1, rt.cfg.Workers/2), slowNice, &d.load, nil)
+	if len(d.jobs) > 0 {
+		d.later = newLane(d, jobWorkers, slowNice, new(load), nil)
+	}
 	return d, nil
 }
 
@@ -114,6 +123,10 @@ func (d *Deployment) serve(x exchange.Exchange) {
 			d.refuse(x, failNoRoute(q))
 			return
 		}
+	}
+	if inv.route == nil && d.fetch < 0 { // it has jobs only
+		d.refuse(x, failNoRoute(q))
+		return
 	}
 	if inv.route == nil {
 		q.Route = "fetch"
@@ -230,6 +243,9 @@ func (d *Deployment) release() {
 	d.drained.Do(func() {
 		close(d.workers.done)
 		close(d.slow.done)
+		if d.later != nil {
+			close(d.later.done)
+		}
 		for i := range d.seats {
 			if v := d.seats[i].vm; v != nil {
 				v.close()

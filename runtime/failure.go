@@ -59,15 +59,15 @@ func failMethod(q *exchange.Request, allow []string) *Failure {
 		Message: fmt.Sprintf("%s is not allowed for %s; use %s", q.Method, q.Path, strings.Join(allow, ", "))}
 }
 
-func failDeadline(l Limits) *Failure {
+func failDeadline(b bound) *Failure {
 	return &Failure{Code: "deadline", Status: 504,
-		Message: fmt.Sprintf("the handler has not answered within %d ms: limits.wall_ms = %d", l.Wall.Milliseconds(), l.Wall.Milliseconds()),
-		Hint:    "is a promise never settled? Set a higher limits.wall_ms in fortuna.toml if the answer takes that long"}
+		Message: fmt.Sprintf("the handler has not answered within %d ms: limits.%s = %d", b.Milliseconds(), b.key, b.Milliseconds()),
+		Hint:    "is a promise never settled? Set a higher limits." + b.key + " in fortuna.toml if the answer takes that long"}
 }
 
-func failQueued(l Limits) *Failure {
+func failQueued(b bound) *Failure {
 	return &Failure{Code: "queue_deadline", Status: 503,
-		Message: fmt.Sprintf("the request has waited %d ms for a VM: limits.wall_ms = %d", l.Wall.Milliseconds(), l.Wall.Milliseconds()),
+		Message: fmt.Sprintf("the request has waited %d ms for a VM: limits.%s = %d", b.Milliseconds(), b.key, b.Milliseconds()),
 		Hint:    "are handlers slow, or is the app asked for more than this machine can compute?"}
 }
 
@@ -99,9 +99,13 @@ func (v *vm) failure(err error) *Failure {
 	case *Failure:
 		return e
 	case *goja.InterruptedError:
+		b := bound{"cpu_ms", limits.CPU}
+		if v.owner != nil {
+			b = v.owner.cpu()
+		}
 		f := &Failure{Code: "cpu_budget", Status: 503,
-			Message: fmt.Sprintf("the handler computed for more than %d ms: limits.cpu_ms = %d", limits.CPU.Milliseconds(), limits.CPU.Milliseconds()),
-			Hint:    "is it an endless loop? Set a higher limits.cpu_ms in fortuna.toml if it needs that long"}
+			Message: fmt.Sprintf("the handler computed for more than %d ms: limits.%s = %d", b.Milliseconds(), b.key, b.Milliseconds()),
+			Hint:    "is it an endless loop? Set a higher limits." + b.key + " in fortuna.toml if it needs that long"}
 		if v.loading {
 			f.Code = "startup_budget"
 			f.Message = fmt.Sprintf("the top level of the app computed for more than %d ms: limits.startup_ms = %d", limits.StartUp.Milliseconds(), limits.StartUp.Milliseconds())

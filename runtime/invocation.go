@@ -27,6 +27,7 @@ type invocation struct {
 	handler int // index into app.handlers
 	params  []router.Param
 	event   *socketEvent // of a WebSocket; nil for a request
+	run     *run         // of a job; nil for a request
 	began   int64        // process clock
 
 	taken atomic.Bool     // from the queue, by a worker or by what ends it there
@@ -58,7 +59,7 @@ func (inv *invocation) wait() {
 	inv.gone = inv.x.Done()
 	inv.timer = time.AfterFunc(inv.left(), func() {
 		if inv.taken.CompareAndSwap(false, true) {
-			if !inv.home.Post(func() { inv.dep.refuse(inv.x, failQueued(inv.dep.rt.cfg.Limits)) }) {
+			if !inv.home.Post(func() { inv.dep.refuse(inv.x, failQueued(inv.wall())) }) {
 				inv.dep.release() // the connection has ended, and its goroutine with it
 			}
 		} else if v := inv.vm; v != nil {
@@ -67,9 +68,31 @@ func (inv *invocation) wait() {
 	})
 }
 
+// bound is a limit of an invocation, and its name in fortuna.toml.
+type bound struct {
+	key string
+	time.Duration
+}
+
+// wall is the time until the answer must be ready.
+func (inv *invocation) wall() bound {
+	if inv.run != nil {
+		return bound{"job_ms", inv.dep.rt.cfg.Limits.Job}
+	}
+	return bound{"wall_ms", inv.dep.rt.cfg.Limits.Wall}
+}
+
+// cpu is the time that the handler may compute.
+func (inv *invocation) cpu() bound {
+	if inv.run != nil {
+		return bound{"job_cpu_ms", inv.dep.rt.cfg.Limits.JobCPU}
+	}
+	return bound{"cpu_ms", inv.dep.rt.cfg.Limits.CPU}
+}
+
 // left is the time to the deadline.
 func (inv *invocation) left() time.Duration {
-	return inv.dep.rt.cfg.Limits.Wall - time.Duration(now()-inv.began)
+	return inv.wall().Duration - time.Duration(now()-inv.began)
 }
 
 // shed refuses a waiting invocation because there are too many.
@@ -109,6 +132,8 @@ func (inv *invocation) serve() {
 		case err != nil:
 		case inv.event != nil:
 			inv.settleEvent(result)
+		case inv.run != nil:
+			inv.settleJob(result)
 		case !inv.answered: // else it is a WebSocket by now
 			inv.settleWith(result)
 		}
@@ -198,7 +223,7 @@ func (inv *invocation) overdue() {
 		return // a stream may go on for as long as its client reads
 	}
 	if !inv.answered {
-		inv.fail(failDeadline(inv.dep.rt.cfg.Limits))
+		inv.fail(failDeadline(inv.wall()))
 		inv.signal("TimeoutError", "the deadline for the answer has passed")
 	} else if inv.waits > 0 || inv.event != nil {
 		inv.fail(failWaitUntil(inv.dep.rt.cfg.Limits))

@@ -24,6 +24,8 @@ type Limits struct {
 	TopicsMax      int
 	SocketBytesMax int
 	State          time.Duration
+	Job            time.Duration
+	JobCPU         time.Duration
 }
 
 // DefaultLimits are the limits of an app that sets none.
@@ -42,6 +44,8 @@ func DefaultLimits() Limits {
 		TopicsMax:      100,
 		SocketBytesMax: 64 << 10,
 		State:          10 * time.Second,
+		Job:            15 * time.Minute,
+		JobCPU:         30 * time.Second,
 	}
 }
 
@@ -88,6 +92,10 @@ var limitFields = []struct {
 		count: func(l *Limits) *int { return &l.SocketBytesMax }},
 	{key: "state_ms", unit: "ms", status: 503, reason: "time that the state store is asked before it counts as unavailable: a cluster replaces a lost leader within it",
 		duration: func(l *Limits) *time.Duration { return &l.State }},
+	{key: "job_ms", unit: "ms", reason: "time that a queue or scheduled handler may take",
+		duration: func(l *Limits) *time.Duration { return &l.Job }},
+	{key: "job_cpu_ms", unit: "ms", reason: "time that a queue or scheduled handler may compute, over all its turns",
+		duration: func(l *Limits) *time.Duration { return &l.JobCPU }},
 }
 
 // Table lists every limit.

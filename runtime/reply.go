@@ -211,6 +211,9 @@ func (inv *invocation) fail(f *Failure) {
 	case inv.reply.begun:
 		inv.answered, inv.reply.broken, inv.reply.cancel = true, true, nil
 		inv.sendSoon()
+	case inv.run != nil:
+		inv.run.failed(f)
+		inv.answer(f.Status, nil, nil)
 	default:
 		inv.reply.cancel = nil
 		status, header, body := inv.dep.rt.page(f)

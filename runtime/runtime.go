@@ -10,6 +10,7 @@ package runtime
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -84,7 +85,8 @@ func New(cfg Config) *Runtime {
 type Deployed struct {
 	StartUp  time.Duration // to load the bundle in a VM
 	Routes   []string      // declarative patterns
-	Unserved []string      // handlers that the app exports and this version never calls: "scheduled", "queue"
+	Jobs     []string      // of JobHandlers, those that the app exports
+	Unserved []string      // handlers that the app exports and this version never calls: "email"
 }
 
 // Deploy loads a bundle and makes it current. Requests in flight finish on the former one; none is dropped. When the
@@ -97,7 +99,7 @@ func (r *Runtime) Deploy(b *bundle.Bundle) (Deployed, error) {
 	if err != nil {
 		return Deployed{}, asFailure(err)
 	}
-	out := Deployed{StartUp: time.Duration(now() - began), Routes: d.patterns, Unserved: d.unserved}
+	out := Deployed{StartUp: time.Duration(now() - began), Routes: d.patterns, Jobs: slices.Sorted(maps.Keys(d.jobs)), Unserved: d.unserved}
 	r.gone.Add(1)
 	if former := r.current.Swap(d); former != nil {
 		former.partPairs()
@@ -181,6 +183,12 @@ func (r *Runtime) report(f *Failure) {
 // refuse answers an exchange that no handler will see. It runs on the exchange's loop.
 func (r *Runtime) refuse(x exchange.Exchange, f *Failure, extra ...exchange.Field) {
 	f.Request = x.Request()
+	if job, ok := x.(*run); ok { // nobody is there to be answered
+		job.failed(f)
+		job.End()
+		r.report(f)
+		return
+	}
 	status, header, body := r.page(f)
 	p := part{status: status, header: append(header, extra...), body: body, last: true}
 	p.give(x)

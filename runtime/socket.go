@@ -217,6 +217,7 @@ func (s *socket) begin(e *socketEvent) {
 
 // socketEvent is something that happens to a socket, as an exchange: its answer is that the handler has returned.
 type socketEvent struct {
+	silent // it outlives its socket
 	socket *socket
 	kind   eventKind
 	text   bool
@@ -270,20 +271,9 @@ func (inv *invocation) settleEvent(result goja.Value) {
 	inv.answer(200, nil, nil)
 }
 
-func (e *socketEvent) Request() *exchange.Request  { return e.socket.request }
-func (e *socketEvent) Loop() exchange.Loop         { return e.socket.home }
-func (e *socketEvent) Done() <-chan struct{}       { return nil } // an event outlives its socket
-func (e *socketEvent) Head(int, []exchange.Field)  {}
-func (e *socketEvent) Length(int64)                {}
-func (e *socketEvent) Write([]byte) error          { return nil }
-func (e *socketEvent) Drained(func())              {}
-func (e *socketEvent) Receive(func([]byte, error)) {}
-func (e *socketEvent) Abort()                      { e.End() }
-
-// Upgrade is not for what is a socket already.
-func (e *socketEvent) Upgrade([]exchange.Field, exchange.SocketHandler) (exchange.Socket, error) {
-	return nil, exchange.ErrGone
-}
+func (e *socketEvent) Request() *exchange.Request { return e.socket.request }
+func (e *socketEvent) Loop() exchange.Loop        { return e.socket.home }
+func (e *socketEvent) Abort()                     { e.End() }
 
 // closedAgain is how long after it was refused the last event of a socket is tried again.
 const closedAgain = 200 * time.Millisecond

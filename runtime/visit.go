@@ -46,6 +46,9 @@ func (inv *invocation) Session() goja.Value {
 		if inv.event != nil {
 			panic(realm.TypeError("ctx.session: a WebSocket's events have none: read it in fetch, and give what is needed to ctx.upgrade as data"))
 		}
+		if inv.run != nil {
+			panic(realm.TypeError("ctx.session: no visitor has called the %s handler", inv.run.job.Handler))
+		}
 		panic(realm.TypeError("ctx.session: sessions are off: write [session] into fortuna.toml"))
 	}
 	return inv.visit.Object(inv.vm.realm, inv.call)

@@ -127,7 +127,7 @@ func (v *vm) environment() goja.Value {
 func (v *vm) turn(inv *invocation, f func() error) *Failure {
 	budget := v.dep.rt.cfg.Limits.StartUp
 	if inv != nil {
-		budget = v.dep.rt.cfg.Limits.CPU - inv.spent
+		budget = inv.cpu().Duration - inv.spent
 	}
 	sound := !v.retired
 	v.owner, v.current, v.busy = inv, inv, true

@@ -22,8 +22,8 @@ const (
 )
 
 // newLane starts workers with VMs of their own, made when first needed. ready, when not nil, is the first one's.
-func newLane(d *Deployment, workers, nice int, ready *vm) *lane {
-	l := &lane{dep: d, workers: workers, load: &d.load, queue: make(chan *invocation, d.rt.cfg.Limits.QueueMax), done: make(chan struct{})}
+func newLane(d *Deployment, workers, nice int, load *load, ready *vm) *lane {
+	l := &lane{dep: d, workers: workers, load: load, queue: make(chan *invocation, d.rt.cfg.Limits.QueueMax), done: make(chan struct{})}
 	for range workers {
 		w := &worker{lane: l, nice: nice}
 		w.jobs.bell = make(chan struct{}, 1)
