@@ -39,7 +39,7 @@ const (
 )
 
 // delivery is how long a consumer may be silent about a message before another one gets it.
-const delivery = 30 * time.Second
+const delivery = 15 * time.Second
 
 // Working is how often a consumer says that it is not dead.
 const Working = delivery / 3
