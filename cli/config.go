@@ -58,6 +58,7 @@ type config struct {
 	TLS               tlsTable
 	Assets            assetsTable
 	State             stateTable
+	SecretsKey        string // path of the file with their key, relative to the file; empty when it is not set
 	Session           sessionTable
 	RateLimits        map[string]rateLimitTable // by their names in env
 	Queues            map[string]queueTable     // by their names in env
@@ -176,6 +177,7 @@ var configKeys = map[string]func(c *config, v value) error{
 		c.Uncompressed = !on
 		return err
 	},
+	"secrets.key_file":       func(c *config, v value) (err error) { c.SecretsKey, err = v.text(); return },
 	"session":                func(c *config, v value) error { return c.Session.read(v) },
 	"rate_limit.*":           (*config).rateLimit,
 	"queue.*":                (*config).queue,

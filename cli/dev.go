@@ -139,6 +139,8 @@ func (w *workshop) work(ctx context.Context, url string, ready *readyFile) (err 
 		select {
 		case changed := <-w.watcher.changes:
 			w.change(changed)
+		case <-w.state.changes:
+			w.change([]string{""}) // it is as if a file had changed: what they were is part of the code's configuration
 		case <-ctx.Done():
 			return nil
 		}

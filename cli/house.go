@@ -53,7 +53,7 @@ func (h *house) open() error {
 	if err != nil {
 		return err
 	}
-	h.state = &state{dir: p.stateDir(h.process.dir, "", serveState, h.process.getenv), log: h.journal.log}
+	h.state = newState(p.stateDir(h.process.dir, "", serveState, h.process.getenv), h.journal.log)
 	h.tellsID, h.journal.share = p.config.Server.TellsID, p.config.accessShare()
 	if h.tracer, err = newTracer(p, h.process.getenv, Version, h.journal.warn); err != nil {
 		return err
@@ -137,7 +137,11 @@ func (h *house) load(p *project) (hash string, err error) {
 	if err != nil {
 		return "", err
 	}
-	c.Console, c.Failed, c.Page = h.journal.console, h.failed, bareFailure
+	c.Console = func(l runtime.Line) {
+		l.Text = h.state.hide(l.Text)
+		h.journal.console(l)
+	}
+	c.Failed, c.Page = h.failed, bareFailure
 	if c.Relay, err = h.state.relay(p, h.hear); err != nil {
 		return "", err
 	}
@@ -181,7 +185,7 @@ func (h *house) load(p *project) (hash string, err error) {
 // failed counts and logs why a request, or what it left running, did not end well.
 func (h *house) failed(f *runtime.Failure) {
 	h.tally.failed(f.Code)
-	h.journal.failure(f)
+	h.journal.failure(h.state.hideIn(f))
 }
 
 // answered counts and logs one answer.

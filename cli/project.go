@@ -15,6 +15,7 @@ type project struct {
 	entry  string // relative to root
 	shown  string // what the person called it
 	config *config
+	given  map[string]bool // variables that the command line, or a file that it names, sets for this run
 }
 
 // entryNames are where the code of a project is looked for when nothing says so, in this order.

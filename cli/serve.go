@@ -116,6 +116,8 @@ func (h *house) work(server *entrance, ending, again <-chan os.Signal) os.Signal
 			return sig
 		case <-again:
 			wanted = true
+		case <-h.state.changes:
+			wanted = true
 		case <-loaded:
 			loaded = nil
 		case <-look.C:

@@ -51,6 +51,7 @@ func (s source) open(dir string) (*project, []variable, error) {
 // whose Vars then hold all of them.
 func (s source) variables(dir string, p *project) ([]variable, error) {
 	byName := map[string]variable{}
+	p.given = map[string]bool{}
 	for name := range p.config.Vars {
 		byName[name] = variable{name: name, source: configFile}
 	}
@@ -81,6 +82,7 @@ func (s source) variables(dir string, p *project) ([]variable, error) {
 			return nil, refused("choose another name", "%s: %s", v.source, prototypeRefusal)
 		}
 		byName[v.name] = v
+		p.given[v.name] = true
 		p.config.Vars[v.name] = v.value
 	}
 	return slices.SortedFunc(maps.Values(byName), func(a, b variable) int { return strings.Compare(a.name, b.name) }), nil
@@ -88,7 +90,7 @@ func (s source) variables(dir string, p *project) ([]variable, error) {
 
 // runtime is the configuration of a runtime for the project with state s, without what it reports to.
 func (p *project) runtime(loops int, s *state) (c runtime.Config, err error) {
-	c = runtime.Config{Vars: p.config.Vars, Loops: loops}
+	c = runtime.Config{Loops: loops}
 	if c.Limits, _, err = p.config.limits(); err != nil {
 		return c, err
 	}
@@ -98,6 +100,9 @@ func (p *project) runtime(loops int, s *state) (c runtime.Config, err error) {
 	if c.Bindings, err = s.bindings(p, c.Limits.State); err != nil {
 		return c, err
 	}
-	c.Sessions, err = s.sessions(p, c.Limits.State)
+	if c.Sessions, err = s.sessions(p, c.Limits.State); err != nil {
+		return c, err
+	}
+	c.Vars, err = s.env(p)
 	return c, err
 }

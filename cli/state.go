@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,16 @@ type state struct {
 	queued   map[string]*kv.Queues
 	shift    *shift // who does the jobs; nil before there is an app
 	hear     atomic.Pointer[func(topic string, text bool, p []byte)]
+
+	listens     bool          // for changes of secrets
+	changes     chan struct{} // tells that there may be other secrets
+	secretNames atomic.Pointer[[]string]
+	hidden      atomic.Pointer[strings.Replacer]
+}
+
+// newState keeps state in a directory, an absolute one.
+func newState(dir string, log *slog.Logger) *state {
+	return &state{dir: dir, log: log, changes: make(chan struct{}, 1)}
 }
 
 // bindings are what env holds besides variables. The store is opened if that is needed. Without s, which may be nil, they
@@ -137,6 +148,13 @@ func (s *state) relay(p *project, hear func(topic string, text bool, p []byte)) 
 
 // sessionsBucket is the name of the bucket of sessions.
 const sessionsBucket = "sessions"
+
+// isOpen reports whether something has needed the store.
+func (s *state) isOpen() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.values != nil
+}
 
 // open connects to the store that [state] names, once.
 func (s *state) open(p *project) error {

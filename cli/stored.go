@@ -21,6 +21,7 @@ import (
 // stored is the state of a project as a command sees it: in the process that has it open, or opened for the command.
 type stored struct {
 	project *project
+	dir     string // of the state
 	store   *kv.Store
 	server  *embedded.Server // nil when another process has it open
 }
@@ -50,7 +51,7 @@ func openStored(c *cli.Context, create bool) (*stored, error) {
 		kind, what = serveState, "serve"
 	}
 	dir := project.stateDir(p.dir, c.String("persist-to"), kind, p.getenv)
-	s := &stored{project: project}
+	s := &stored{project: project, dir: dir}
 	var source kv.Source
 	how := ""
 	if x := project.config.State.External; x.URL != "" {
@@ -86,8 +87,13 @@ func (s *stored) close() {
 
 // bucket opens one that is there; else, when nobody else has the state open, it is made.
 func (s *stored) bucket(ctx context.Context, cfg kv.Config) (*kv.Bucket, error) {
+	return s.bucketOf(ctx, cfg, s.server != nil)
+}
+
+// bucketOf opens one, and makes it if it may.
+func (s *stored) bucketOf(ctx context.Context, cfg kv.Config, create bool) (*kv.Bucket, error) {
 	b, err := s.store.Existing(ctx, cfg.Name)
-	if errors.Is(err, kv.ErrNotFound) && s.server != nil {
+	if errors.Is(err, kv.ErrNotFound) && create {
 		cfg.BytesMax = s.project.config.State.storeBytes()
 		b, err = s.store.Bucket(ctx, cfg)
 	}

@@ -30,14 +30,19 @@ func parseVar(source, line string) (variable, error) {
 	return variable{name, text, source}, nil
 }
 
-// readVars reads a file of KEY=VALUE lines: blank lines and comments are left out, "export" and quotes removed.
+// readVars reads a file of KEY=VALUE lines.
 func readVars(path, shown string) ([]variable, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, refused("", "read %s: %v", shown, err)
 	}
+	return parseVars(string(data), shown)
+}
+
+// parseVars reads KEY=VALUE lines: blank lines and comments are left out, "export" and quotes removed.
+func parseVars(text, shown string) ([]variable, error) {
 	var vars []variable
-	for n, line := range strings.Split(string(data), "\n") {
+	for n, line := range strings.Split(text, "\n") {
 		line = strings.TrimPrefix(strings.TrimSpace(line), "export ")
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue

@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/runtime"
 	"github.com/fortunadws/fortuna/runtime/bundle"
 )
@@ -64,7 +65,8 @@ func (w *workshop) configure() error {
 		return err
 	}
 	if w.state == nil {
-		w.state = &state{dir: p.stateDir(w.process.dir, w.options.persistTo, devState, w.process.getenv), log: slog.New(slog.NewTextHandler(streamWriter{w.process.term, w.process.term.err}, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+		w.state = newState(p.stateDir(w.process.dir, w.options.persistTo, devState, w.process.getenv),
+			slog.New(slog.NewTextHandler(streamWriter{w.process.term, w.process.term.err}, &slog.HandlerOptions{Level: slog.LevelWarn})))
 		if w.options.fresh {
 			if err := w.state.erase(); err != nil {
 				return err
@@ -132,11 +134,14 @@ func (w *workshop) newRuntime(p *project) (*runtime.Runtime, error) {
 	t, level := w.process.term, w.options.level
 	c.Console = func(l runtime.Line) {
 		if levelOf(l.Level) >= level {
+			l.Text = w.state.hide(l.Text)
 			t.console(l)
 		}
 	}
-	c.Failed = func(f *runtime.Failure) { t.fault(runFault(f)) }
-	c.Page = w.front.page
+	c.Failed = func(f *runtime.Failure) { t.fault(runFault(w.state.hideIn(f))) }
+	c.Page = func(q *exchange.Request, f *runtime.Failure) (contentType string, body []byte) {
+		return w.front.page(q, w.state.hideIn(f))
+	}
 	return runtime.New(c), nil
 }
 
@@ -280,13 +285,23 @@ func (w *workshop) greet() {
 	t := w.process.term
 	t.note("%s %s", t.err.paint(bold, w.project.name()), t.err.paint(dim, w.project.entry))
 	config := w.project.config
-	if len(w.vars)+len(config.KV)+len(config.RateLimits)+len(config.Queues) == 0 {
+	var secrets []string
+	if names := w.state.secretNames.Load(); names != nil {
+		secrets = slices.DeleteFunc(slices.Clone(*names), func(name string) bool { return w.project.given[name] })
+	}
+	if len(w.vars)+len(config.KV)+len(config.RateLimits)+len(config.Queues)+len(secrets) == 0 {
 		return
 	}
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "  Binding\tKind\tFrom")
+	for _, name := range secrets {
+		fmt.Fprintf(table, "  env.%s\tsecret\t%s\n", name, t.err.printable(relative(w.project.root, w.state.dir)))
+	}
 	for _, v := range w.vars {
+		if slices.Contains(secrets, v.name) {
+			continue
+		}
 		fmt.Fprintf(table, "  env.%s\tvariable\t%s\n", t.err.printable(v.name), v.source)
 	}
 	for _, name := range slices.Sorted(maps.Keys(config.KV)) {

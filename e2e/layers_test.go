@@ -45,6 +45,7 @@ var layers = []struct {
 	{"runtime/binding", []string{"runtime/web", "kv/...", "edge/exchange"}, "bindings are where code meets state; a VM and its turns are runtime's business"},
 	{"kv", nil, "state knows nothing of who asks for it, nor where its server runs"},
 	{"kv/session", []string{"kv"}, "an entry of a visitor is an entry of a bucket; cookies and JavaScript are others' business"},
+	{"kv/secret", []string{"kv"}, "a secret is an entry that the store cannot read; who may have it is cli's business"},
 	{"kv/embedded", nil, "a server knows nothing of what it stores"},
 	{"templates", nil, "templates are files"},
 }
@@ -62,6 +63,8 @@ var outsiders = []struct {
 	{"github.com/dop251/goja", "runtime", "a VM belongs to one goroutine, which only runtime knows"},
 	{"github.com/evanw/esbuild", "runtime/bundle", "what goja lacks is lowered in one place"},
 	{"github.com/go-sourcemap", "runtime/bundle", "positions are mapped where they are made"},
+	{"github.com/netresearch/go-cron", "runtime/binding", "when a cron is due is asked in one place"},
+	{"golang.org/x/crypto", "kv/secret", "secrets are sealed in one place"},
 	{"github.com/nats-io", "kv", "kv is the one way to shared state"},
 	{"github.com/synadia-io/orbit.go", "kv", "kv is the one way to shared state"},
 	{"github.com/urfave/cli", "cli", "flags become options before anything else sees them"},
