@@ -85,7 +85,7 @@ func kvGet(ctx context.Context, c *cli.Context, s *stored, words []string) error
 	if err != nil {
 		return err
 	}
-	e, err := space.GetLeader(ctx, words[1])
+	e, err := space.ReadWhole(ctx, words[1])
 	if errors.Is(err, kv.ErrNotFound) {
 		return failed("fortuna kv list "+words[0], "%s has no key %q", words[0], words[1])
 	}
@@ -123,7 +123,7 @@ func kvPut(ctx context.Context, c *cli.Context, s *stored, words []string) error
 	}
 	if len(words) == 3 {
 		w.Value = []byte(words[2])
-	} else if w.Value, err = readInput(processOf(c), c.String("file"), kv.ValueBytesMax); err != nil {
+	} else if w.Value, err = readInput(processOf(c), c.String("file"), kv.LargeBytesMax); err != nil {
 		return err
 	}
 	rev, err := space.Put(ctx, w)
@@ -307,7 +307,7 @@ func kvWatch(ctx context.Context, c *cli.Context, s *stored, words []string) err
 			return storeProblem(err)
 		}
 		if !e.Deleted {
-			if now, err := r.Read(ctx, space, e.Key, kv.Need{Rev: e.Rev}); err == nil {
+			if now, err := r.Read(ctx, space, e.Key, kv.Need{Rev: e.Rev}); err == nil && space.Whole(ctx, &now) == nil {
 				e = now
 			}
 		}
@@ -340,7 +340,7 @@ func kvExport(ctx context.Context, c *cli.Context, s *stored, words []string) (e
 	lines := json.NewEncoder(out)
 	lines.SetEscapeHTML(false)
 	err = eachKey(ctx, space, "", 0, func(e *kv.Entry) error {
-		full, err := space.GetLeader(ctx, e.Key)
+		full, err := space.ReadWhole(ctx, e.Key)
 		if errors.Is(err, kv.ErrNotFound) { // meanwhile
 			return nil
 		}

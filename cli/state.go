@@ -44,6 +44,8 @@ type state struct {
 	rates    *kv.Counters // of rate limits; nil until one is wanted
 	channel  *kv.Channel  // between nodes; nil until one is wanted
 	queued   map[string]*kv.Queues
+	life     context.Context // from open to close
+	die      context.CancelFunc
 	shift    *shift // who does the jobs; nil before there is an app
 	hear     atomic.Pointer[func(topic string, text bool, p []byte)]
 
@@ -116,6 +118,9 @@ func (s *state) bucket(p *project, cfg kv.Config) (*kv.Bucket, *kv.Replica, erro
 		return nil, nil, failed("", "open bucket %q: %v", cfg.Name, err)
 	}
 	s.buckets[cfg.Name], s.replicas[cfg.Name] = b, r
+	if cfg.Announce == kv.Keys && cfg.History <= 1 { // whose values may be large
+		go s.sweep(s.life, b)
+	}
 	return b, r, nil
 }
 
@@ -144,6 +149,22 @@ func (s *state) relay(p *project, hear func(topic string, text bool, p []byte)) 
 			s.log.Warn("publish to other nodes", "bytes", len(p), "err", err)
 		}
 	}, nil
+}
+
+// sweep frees what large values have left behind, now and then, until ctx ends.
+func (s *state) sweep(ctx context.Context, b *kv.Bucket) {
+	for {
+		select {
+		case <-time.After(kv.SweepEvery):
+		case <-ctx.Done():
+			return
+		}
+		once, cancel := context.WithTimeout(ctx, stateOpens)
+		if err := b.Sweep(once); err != nil && ctx.Err() == nil {
+			s.log.Warn("sweep", "err", err)
+		}
+		cancel()
+	}
 }
 
 // sessionsBucket is the name of the bucket of sessions.
@@ -178,6 +199,7 @@ func (s *state) open(p *project) error {
 		return &problem{exitUnreachable, err.Error(), ""}
 	}
 	s.server, s.values = server, values
+	s.life, s.die = context.WithCancel(context.Background())
 	s.stores = map[session.Config]*session.Store{}
 	s.replicas, s.buckets, s.queued = map[string]*kv.Replica{}, map[string]*kv.Bucket{}, map[string]*kv.Queues{}
 	return nil
@@ -188,6 +210,9 @@ func (s *state) close() {
 	s.dismiss()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.die != nil {
+		s.die()
+	}
 	for _, store := range s.stores {
 		store.Close()
 	}

@@ -18,6 +18,7 @@ type Entry struct {
 	Written time.Time
 	Expires time.Time // zero: never
 	Deleted bool      // by Delete, or by its time to live
+	Pieces  int       // that the value is kept in, and Whole fetches; 0: it is in Value
 }
 
 // Live reports whether there is a value at time now. The server removes what has expired up to a second late.
@@ -56,6 +57,12 @@ func entryOf(h nats.Header, value []byte, seq uint64, at time.Time) Entry {
 		return e
 	}
 	e.Value = value
+	if text := h.Get(headerPieces); text != "" {
+		n, err := strconv.Atoi(text)
+		if e.Pieces = n; err != nil || n == 0 {
+			e.Pieces = -1 // which Whole refuses
+		}
+	}
 	if ttl := parseTTL(h.Get(headerTTL)); ttl > 0 {
 		e.Expires = at.Add(ttl)
 	}

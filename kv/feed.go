@@ -186,9 +186,12 @@ func (f *feed) fetch(ctx context.Context, to uint64) {
 	f.settle()
 }
 
+// bytesAtOnce bounds what is fetched at once: pieces of large values are messages too.
+const bytesAtOnce = 4 << 20
+
 // batch fetches and applies the next messages.
 func (f *feed) batch(ctx context.Context) (n int, err error) {
-	body, err := json.Marshal(map[string]any{"seq": f.applied.Load() + 1, "batch": batchMax, "next_by_subj": f.b.base + ">"})
+	body, err := json.Marshal(map[string]any{"seq": f.applied.Load() + 1, "batch": batchMax, "max_bytes": bytesAtOnce, "next_by_subj": f.b.base + ">"})
 	if err != nil {
 		return 0, err
 	}

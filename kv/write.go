@@ -46,6 +46,9 @@ func (w *Write) Entry(rev uint64) Entry {
 	e := Entry{Key: w.Key, Rev: rev, Written: time.Now(), Deleted: w.Delete}
 	if !w.Delete {
 		e.Value, e.Meta = w.Value, w.Meta
+		if n := len(w.Value); n > ValueBytesMax {
+			e.Value, e.Pieces = nil, (n+ValueBytesMax-1)/ValueBytesMax
+		}
 		if w.TTL > 0 {
 			e.Expires = e.Written.Add(w.TTL)
 		}
@@ -62,6 +65,9 @@ func IfRev(rev uint64) Check { return Check{kind: isRev, rev: rev} }
 // Put makes a change durable and returns its revision. It is tried until ctx ends, and made once. The error is
 // ErrExists or ErrMismatch when the Check fails, ErrUnavailable when nobody knows whether it was made.
 func (s *Space) Put(ctx context.Context, w Write) (rev uint64, err error) {
+	if len(w.Value) > s.b.cfg.ValueBytesMax && len(w.Value) <= LargeBytesMax && s.b.cfg.ValueBytesMax == ValueBytesMax {
+		return s.putLarge(ctx, w)
+	}
 	m, err := s.message(&w)
 	if err != nil {
 		return 0, err

@@ -175,7 +175,14 @@ func TestKV(t *testing.T) {
 		{`return await env.KV.get("a", "xml")`, `throws TypeError: env.KV.get: the type must be "text", "json", "arrayBuffer" or "stream", got "xml"`},
 		{`return await env.KV.get("a", { consistency: "quorum" })`, "throws TypeError: env.KV.get: the consistency..."},
 		{`return await env.KV.put("a", {})`, "throws TypeError: env.KV.put: the value must be a string..."},
-		{`return await env.KV.put("a", "x".repeat(524289))`, "throws QuotaExceededError: env.KV.put: the value has 524289 bytes, at most 524288 are allowed"},
+		{`await env.KV.put("large", "y".repeat(524289), { metadata: { a: 1 } }); const { value, metadata, rev } = await env.KV.getWithMetadata("large")
+			return [value === "y".repeat(524289), metadata.a, typeof rev, (await env.KV.get("large", "arrayBuffer")).byteLength, (await env.KV.get(["large", "none"])).get("large").length]`, "true,1,number,524289,524289"},
+		{`await env.KV.put("large", new Uint8Array(3e6).fill(7)); let n = 0; for await (const c of await env.KV.get("large", "stream")) n += c.length
+			await env.KV.put("large", "small"); return [n, await env.KV.get("large"), (await env.KV.list({ prefix: "large" })).keys.length]`, "3000000,small,1"},
+		{`await env.KV.delete("large"); return await env.KV.get("large")`, "null"},
+		{`return await env.KV.put("a", new Uint8Array(26214401))`, "throws QuotaExceededError: env.KV.put: the value has 26214401 bytes, at most 26214400 are allowed"},
+		{`return await env.LOG.put("a", "x".repeat(524289))`, "throws QuotaExceededError: env.LOG.put: the value has 524289 bytes, at most 524288 are allowed"},
+		{`return await env.KV.atomic().set("a", "x".repeat(524289)).commit()`, "throws QuotaExceededError: env.KV.atomic: too large: the value has 524289 bytes, at most 524288 are allowed"},
 		{`return await env.KV.put("a", "x", { metadata: "x".repeat(1100) })`, "throws TypeError: env.KV.put: metadata has 1102 bytes as JSON, at most 1024 are allowed"},
 		{`return await env.KV.put("a", "x", { expirationTtl: 0.5 })`, "throws TypeError: env.KV.put: expirationTtl is a whole number of seconds from 1, got 0.5"},
 		{`return await env.KV.put("a", "x", { expiration: 1000 })`, "throws TypeError: env.KV.put: the value would have expired already..."},
@@ -446,4 +453,28 @@ func TestSession_storeIsAway(t *testing.T) {
 	if x := h.begin("GET", "/strict/plain", "").wait(t); x.status != 200 {
 		t.Errorf("a visitor without a session: %d", x.status)
 	}
+}
+
+// An app lists and ends the sessions of its visitors.
+func TestSessions(t *testing.T) {
+	cfg, _ := stateful(t, session.Config{})
+	runCases(t, cfg, [][2]string{
+		{`return [await ctx.sessions.count(), (await ctx.sessions.list("anna")).length, await ctx.sessions.revokeUser("anna"), await ctx.sessions.get("x"), await ctx.sessions.revoke("ab".repeat(32))].join()`, "0,0,0,,false"},
+		{`s.set("device", "laptop"); s.user = "anna"; return 1`, "1"},
+		{`const [one, ...rest] = await ctx.sessions.list("anna"); return [rest.length, one.id === s.id, one.user, one.current, one.data.device, one.expiresAt > new Date(), one.createdAt <= new Date(), one.usedAt <= new Date()].join()`,
+			"0,true,anna,true,laptop,true,true,true"},
+		{`const one = await ctx.sessions.get(s.id); return one.data.device + (await ctx.sessions.list("bert")).length + await ctx.sessions.count()`, "laptop01"},
+		{`return await ctx.sessions.get(s.id.slice(0, 20))`, "null"},
+		{`return await ctx.sessions.revoke(s.id) + "" + await ctx.sessions.revoke(s.id)`, "truefalse"},
+		{`return s.isNew + String(s.user)`, "truenull"},
+		{`s.user = 42; return 1`, "1"},
+		{`return await ctx.sessions.revokeUser(42)`, "1"},
+		{`return s.isNew + String(s.user)`, "truenull"},
+		{`s.set("a", 1); return 1`, "1"},
+		{`await ctx.sessions.revokeAll(); return 1`, "1"},
+		{`return s.get("a")`, "undefined"},
+		{`await ctx.sessions.list()`, "throws TypeError: list: 1 argument(s) required, but only 0 present"},
+		{`await ctx.sessions.revoke({})`, "throws TypeError: ctx.sessions.revoke: the id must be a string of 1 to 256 bytes, got {}"},
+		{`await ctx.sessions.revokeUser("")`, `throws TypeError: ctx.sessions.revokeUser: the user must be a string of 1 to 256 bytes, got ''`},
+	})
 }

@@ -54,6 +54,15 @@ func (inv *invocation) Session() goja.Value {
 	return inv.visit.Object(inv.vm.realm, inv.call)
 }
 
+// Sessions is ctx.sessions. It runs in a turn.
+func (inv *invocation) Sessions() goja.Value {
+	s := inv.dep.rt.cfg.Sessions
+	if s == nil {
+		panic(inv.vm.realm.TypeError("ctx.sessions: sessions are off: write [session] into fortuna.toml"))
+	}
+	return s.All(inv.vm.realm, inv.visit)
+}
+
 // call runs job in a turn of the invocation and waits for it, or for ctx: a loop that has ended runs nothing any more. It is
 // called from a goroutine of its own.
 func (inv *invocation) call(ctx context.Context, job func() error) error {

@@ -46,14 +46,11 @@ func (s *Store) Show(ctx context.Context, public string) (Info, error) {
 	if rec.left(&s.cfg, now) <= 0 {
 		return Info{}, kv.ErrNotFound
 	}
-	for _, o := range rec.revocations() {
-		at, err := s.revocationRev(ctx, o.name)
-		if err != nil {
-			return Info{}, err
-		}
-		if at != 0 && at != o.rev {
-			return Info{}, kv.ErrNotFound
-		}
+	switch err := s.standing(ctx, rec); {
+	case errors.Is(err, ErrEnded):
+		return Info{}, kv.ErrNotFound
+	case err != nil:
+		return Info{}, err
 	}
 	return Info{
 		ID: public, User: rec.User, Rev: e.Rev, Bytes: len(e.Value), Created: time.UnixMilli(rec.Created), Active: time.UnixMilli(rec.Active),

@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,6 +126,12 @@ func (s *Store) Config() Config { return s.cfg }
 func publicID(id []byte) string {
 	sum := sha256.Sum256(id)
 	return hex.EncodeToString(sum[:])
+}
+
+// IsPublic reports whether a text has the form of a public id.
+func IsPublic(id string) bool {
+	b, err := hex.DecodeString(id)
+	return err == nil && len(b) == sha256.Size && strings.ToLower(id) == id
 }
 
 // turn is the right to commit to an entry.

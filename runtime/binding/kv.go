@@ -146,7 +146,7 @@ func (n *namespace) get(r *web.Realm, method string, c goja.FunctionCall, shape 
 	}
 	key := n.key(r, method, c.Argument(0))
 	if r.Scope() != nil {
-		if e, ok := n.Replica.Cached(n.Space, key, o.need); ok {
+		if e, ok := n.Replica.Cached(n.Space, key, o.need); ok && e.Pieces == 0 {
 			return shape(n, r, method, o.as, n.seen(r, &e))
 		}
 	}
@@ -205,7 +205,11 @@ func (n *namespace) getEach(r *web.Realm, method string, list goja.Value, o read
 
 // read asks for an entry. It is Deleted when there is none.
 func (n *namespace) read(ctx context.Context, key string, o read) (e kv.Entry, err error) {
-	e, err = n.Replica.Read(ctx, n.Space, key, o.need)
+	if e, err = n.Replica.Read(ctx, n.Space, key, o.need); err == nil {
+		if err = n.Space.Whole(ctx, &e); errors.Is(err, kv.ErrNotFound) { // it was replaced meanwhile
+			e, err = n.Space.ReadWhole(ctx, key)
+		}
+	}
 	if errors.Is(err, kv.ErrNotFound) {
 		e.Deleted, err = true, nil
 	}

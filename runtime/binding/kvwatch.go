@@ -94,13 +94,11 @@ func (w *watch) take(ctx context.Context) (e kv.Entry, err error) {
 		if e.Deleted {
 			return e, nil
 		}
-		now, err := w.n.Replica.Read(ctx, w.n.Space, e.Key, kv.Need{Rev: e.Rev})
+		now, err := w.n.read(ctx, e.Key, read{need: kv.Need{Rev: e.Rev}})
 		switch {
-		case errors.Is(err, kv.ErrNotFound): // gone meanwhile: that change follows
-			continue
 		case err != nil:
 			return e, err
-		case now.Rev == e.Rev:
+		case now.Rev == e.Rev && !now.Deleted: // else it is replaced or gone already: that change follows
 			return now, nil
 		}
 	}

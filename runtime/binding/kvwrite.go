@@ -17,13 +17,17 @@ import (
 func (n *namespace) put(r *web.Realm, c goja.FunctionCall) goja.Value {
 	w := kv.Write{Key: n.key(r, "put", c.Argument(0))}
 	n.writeOptions(r, "put", &w, r.Options(n.what("put")+": the options", c.Argument(2)))
-	return r.Content(n.what("put"), c.Argument(1), kv.ValueBytesMax, kvTooLarge, func(b []byte) goja.Value {
-		w.Value = b
+	limit, name := kv.LargeBytesMax, "25 MiB, the most that a value may have"
+	if n.History {
+		limit, name = kv.ValueBytesMax, "512 kB, the most that a value may have where former ones are kept"
+	}
+	return r.Content(n.what("put"), c.Argument(1), limit, name, func(b []byte) goja.Value {
+		if w.Value = b; len(b) > limit {
+			panic(r.Exception("QuotaExceededError", "%s: the value has %d bytes, at most %d are allowed", n.what("put"), len(b), limit))
+		}
 		return n.write(r, "put", w)
 	})
 }
-
-const kvTooLarge = "512 kB, the most that a value may have"
 
 // delete removes a key, whether it is there or not. With a condition it gives null when that was not met.
 func (n *namespace) delete(r *web.Realm, c goja.FunctionCall) goja.Value {
@@ -34,9 +38,6 @@ func (n *namespace) delete(r *web.Realm, c goja.FunctionCall) goja.Value {
 
 // write makes the change durable.
 func (n *namespace) write(r *web.Realm, method string, w kv.Write) goja.Value {
-	if len(w.Value) > kv.ValueBytesMax {
-		panic(r.Exception("QuotaExceededError", "%s: the value has %d bytes, at most %d are allowed", n.what(method), len(w.Value), kv.ValueBytesMax))
-	}
 	return n.ask(r, method, func(ctx context.Context) func() goja.Value {
 		rev, err := n.Space.Put(ctx, w)
 		if err == nil {

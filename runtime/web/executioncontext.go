@@ -24,6 +24,9 @@ type ExecutionContext interface {
 	// Session is ctx.session; it throws when there is none.
 	Session() goja.Value
 
+	// Sessions is ctx.sessions; it throws when there are none.
+	Sessions() goja.Value
+
 	// TraceID is the W3C trace that the request is part of, 32 hexadecimal digits, or "".
 	TraceID() string
 }
@@ -54,6 +57,7 @@ func init() {
 			return r.VM.ToValue(x.Subscribers(r.Topic("ctx.subscriberCount", c.Argument(0))))
 		}),
 		getter("session", func(_ *Realm, x ExecutionContext) goja.Value { return x.Session() }),
+		getter("sessions", func(_ *Realm, x ExecutionContext) goja.Value { return x.Sessions() }),
 		getter("traceId", func(r *Realm, x ExecutionContext) goja.Value {
 			if id := x.TraceID(); id != "" {
 				return r.VM.ToValue(id)
