@@ -116,11 +116,23 @@ func initProject(p *process, dir, name string) error {
 	if err != nil {
 		return d.trouble("the project "+shown, "make room, or make it elsewhere: fortuna init <directory>", err)
 	}
+	if err := typesOf(target); err != nil {
+		p.term.warn(err.Error())
+	}
 	p.term.note("Made %s from the template %s. Next:", shown, t.Name)
 	for _, line := range nextCommands(dir, t) {
 		p.term.result("  %s", line)
 	}
 	return nil
+}
+
+// typesOf writes the types of a new project, so that an editor knows them at once.
+func typesOf(dir string) error {
+	project, vars, err := source{path: dir}.open(dir)
+	if err != nil || !project.typed() {
+		return err
+	}
+	return project.writeTypes(envTypes(project, vars, nil))
 }
 
 // nextCommands is what to type after init.

@@ -116,6 +116,14 @@ func (s *state) secrets(p *project) (map[string]string, error) {
 	return all, nil
 }
 
+// secretsThere are the names of the secrets, as last read.
+func (s *state) secretsThere() []string {
+	if names := s.secretNames.Load(); names != nil {
+		return *names
+	}
+	return nil
+}
+
 // env are the variables that handlers find: those of fortuna.toml, over them the secrets, over them what was given for this
 // run.
 func (s *state) env(p *project) (map[string]any, error) {

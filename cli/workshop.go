@@ -94,6 +94,11 @@ func (w *workshop) configure() error {
 		retire(w.code) // it never served
 	}
 	w.project, w.vars, w.builder, w.code, w.running = p, vars, builder, code, ""
+	if p.typed() {
+		if err := p.writeTypes(envTypes(p, vars, w.state.secretsThere())); err != nil {
+			w.process.term.warn(err.Error())
+		}
+	}
 	return nil
 }
 
@@ -285,10 +290,7 @@ func (w *workshop) greet() {
 	t := w.process.term
 	t.note("%s %s", t.err.paint(bold, w.project.name()), t.err.paint(dim, w.project.entry))
 	config := w.project.config
-	var secrets []string
-	if names := w.state.secretNames.Load(); names != nil {
-		secrets = slices.DeleteFunc(slices.Clone(*names), func(name string) bool { return w.project.given[name] })
-	}
+	secrets := slices.DeleteFunc(slices.Clone(w.state.secretsThere()), func(name string) bool { return w.project.given[name] })
 	if len(w.vars)+len(config.KV)+len(config.RateLimits)+len(config.Queues)+len(secrets) == 0 {
 		return
 	}

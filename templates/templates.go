@@ -12,6 +12,12 @@ import (
 //go:embed all:hello all:ts all:api
 var files embed.FS
 
+// Types are the TypeScript declarations of what handlers find beyond the web platform, but for Env, which each project has
+// its own of.
+//
+//go:embed types.d.ts
+var Types string
+
 // Template is one project to start from.
 type Template struct {
 	Name    string

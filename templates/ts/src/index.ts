@@ -1,9 +1,5 @@
 import { entryForm, page } from "./page";
 
-interface Env {
-  TITLE: string;
-}
-
 export default {
   routes: {
     "/": {
@@ -27,4 +23,4 @@ export default {
   },
 
   fetch: () => new Response("Not found\n", { status: 404 }),
-} satisfies fortuna.App<Env>;
+} satisfies fortuna.App;

@@ -21,6 +21,8 @@ declare namespace fortuna {
     subscriberCount(topic: string): number;
     /** The visitor's, with [session] in fortuna.toml. */
     readonly session: Session;
+    /** All of them, with [session] in fortuna.toml. */
+    readonly sessions: Sessions;
     /** The W3C trace that the request is part of. */
     readonly traceId: string | undefined;
   }
@@ -64,6 +66,33 @@ declare namespace fortuna {
     toJSON(): Record<string, any>;
   }
 
+  /** The sessions of all visitors. What is revoked is over on every node, with the WebSockets (4401) and streams that it opened. */
+  interface Sessions {
+    /** Those of a user, up to 1,000. */
+    list(user: string | number): Promise<SessionInfo[]>;
+    /** By its public id. */
+    get(id: string): Promise<SessionInfo | null>;
+    /** Whether there was such a session. */
+    revoke(id: string): Promise<boolean>;
+    /** How many there were. */
+    revokeUser(user: string | number): Promise<number>;
+    revokeAll(): Promise<void>;
+    count(): Promise<number>;
+  }
+
+  interface SessionInfo {
+    /** The public id, as ctx.session.id. */
+    id: string;
+    user: string | null;
+    createdAt: Date;
+    /** When it was last renewed: half of session.idle_s may have passed since its last use. */
+    usedAt: Date;
+    expiresAt: Date;
+    /** It is that of this request. */
+    current: boolean;
+    data: Record<string, any>;
+  }
+
   /** env.NAME for [rate_limit.NAME], counted over all nodes. */
   interface RateLimit {
     limit(options: { key: string | number }): Promise<{ success: boolean }>;
@@ -94,12 +123,12 @@ declare namespace fortuna {
     readonly protocol: string;
   }
 
-  interface SocketHandlers<Env = unknown, Data = any> {
-    open?(socket: Socket<Data>, env: Env, ctx: Context): unknown;
-    message?(socket: Socket<Data>, message: string | Uint8Array, env: Env, ctx: Context): unknown;
+  interface SocketHandlers<E = Env, Data = any> {
+    open?(socket: Socket<Data>, env: E, ctx: Context): unknown;
+    message?(socket: Socket<Data>, message: string | Uint8Array, env: E, ctx: Context): unknown;
     /** The peer has taken what it was behind with. */
-    drain?(socket: Socket<Data>, env: Env, ctx: Context): unknown;
-    close?(socket: Socket<Data>, code: number, reason: string, env: Env, ctx: Context): unknown;
+    drain?(socket: Socket<Data>, env: E, ctx: Context): unknown;
+    close?(socket: Socket<Data>, code: number, reason: string, env: E, ctx: Context): unknown;
   }
 
   interface TLSClient {
@@ -113,16 +142,20 @@ declare namespace fortuna {
   }
 
   /** Nothing is returned after ctx.upgrade. */
-  type Handler<Env = unknown> = (request: Request, env: Env, ctx: Context) => Response | undefined | Promise<Response | undefined>;
+  type Handler<E = Env> = (request: Request, env: E, ctx: Context) => Response | undefined | Promise<Response | undefined>;
 
   /** A handler for every method, one for each, or an answer that never changes. */
-  type Route<Env = unknown> = Handler<Env> | { [method: string]: Handler<Env> } | Response;
+  type Route<E = Env> = Handler<E> | { [method: string]: Handler<E> } | Response;
 
-  interface App<Env = unknown> {
+  interface App<E = Env> {
     /** Answers what no route matches. */
-    fetch?: Handler<Env>;
-    routes?: { [pattern: string]: Route<Env> };
-    websocket?: SocketHandlers<Env>;
+    fetch?: Handler<E>;
+    routes?: { [pattern: string]: Route<E> };
+    websocket?: SocketHandlers<E>;
+    /** Gets what was sent to the queues of fortuna.toml. When it fails, what it has not acknowledged comes again. */
+    queue?(batch: MessageBatch, env: E, ctx: Context): unknown;
+    /** Is called at the times of triggers.crons, on one node. */
+    scheduled?(event: ScheduledController, env: E, ctx: Context): unknown;
   }
 
   interface CookieInit {
@@ -235,7 +268,7 @@ interface KVAtomic {
 }
 
 /**
- * env.NAME for [kv.NAME]: Workers' KVNamespace, with revisions. Keys have up to 512 bytes in UTF-8, values up to 512 kB. Errors: TypeError for
+ * env.NAME for [kv.NAME]: Workers' KVNamespace, with revisions. Keys have up to 512 bytes in UTF-8, values up to 25 MiB (512 kB with history, and in atomic()). Errors: TypeError for
  * what can never be done, QuotaExceededError for what is too large or has no room, UnavailableError when the store does not answer within
  * limits.state_ms (10 s); uncaught, the client gets 503 and Retry-After.
  */
@@ -274,3 +307,46 @@ type KVList<Metadata> = {
   keys: { name: string; rev: number; expiration?: number; metadata?: Metadata }[];
   cacheStatus: null;
 } & ({ list_complete: true } | { list_complete: false; cursor: string });
+
+interface QueueSendOptions {
+  /** "json" unless set. */
+  contentType?: "json" | "text" | "bytes";
+  /** Before the message can be received: up to 30 days. */
+  delaySeconds?: number;
+}
+
+/** env.NAME for [queue.NAME]: Workers' Queue. A message has up to 512 kB. It is kept when the promise is fulfilled. */
+interface Queue<Body = unknown> {
+  send(body: Body, options?: QueueSendOptions): Promise<void>;
+  /** Up to 100 messages, all or none. */
+  sendBatch(messages: Iterable<{ body: Body } & QueueSendOptions>, options?: { delaySeconds?: number }): Promise<void>;
+}
+
+interface MessageBatch<Body = any> {
+  /** The name of the queue in fortuna.toml. */
+  readonly queue: string;
+  readonly messages: readonly Message<Body>[];
+  /** Of all that nothing else is said of. */
+  ackAll(): void;
+  retryAll(options?: { delaySeconds?: number }): void;
+}
+
+/** The first word on a message counts. Without one it is done when the handler ends well, and comes again when it fails. */
+interface Message<Body = any> {
+  readonly id: string;
+  readonly timestamp: Date;
+  readonly body: Body;
+  /** This one included. */
+  readonly attempts: number;
+  ack(): void;
+  retry(options?: { delaySeconds?: number }): void;
+}
+
+interface ScheduledController {
+  /** The tick, in Unix milliseconds: it may be past when the handler is called. */
+  readonly scheduledTime: number;
+  /** As it stands in triggers.crons. */
+  readonly cron: string;
+  readonly type: "scheduled";
+  noRetry(): void;
+}
