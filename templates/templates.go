@@ -9,7 +9,7 @@ import (
 	"io/fs"
 )
 
-//go:embed all:hello all:ts all:api
+//go:embed all:hello all:ts all:api all:sessions all:chat
 var files embed.FS
 
 // Types are the TypeScript declarations of what handlers find beyond the web platform, but for Env, which each project has
@@ -31,6 +31,8 @@ func All() []Template {
 		{Name: "hello", Summary: "one JavaScript file that answers with JSON"},
 		{Name: "ts", Summary: "TypeScript: routes with parameters, an HTML form, JSON"},
 		{Name: "api", Summary: "TypeScript with Hono from npm", Setup: []string{"npm install"}},
+		{Name: "sessions", Summary: "a shop: accounts, a cart, and every device signed in or out, on any node"},
+		{Name: "chat", Summary: "rooms over WebSockets, with history"},
 	}
 }
 
