@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/fortunadws/fortuna/edge"
+	"github.com/fortunadws/fortuna/edge/assets"
+	"github.com/fortunadws/fortuna/kv/session"
 	"github.com/fortunadws/fortuna/runtime"
 )
 
@@ -40,7 +43,7 @@ func limitsCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return printLimits(p.term, limitTable(inside, outside), c.Bool("json"))
+			return printLimits(p.term, append(limitTable(inside, outside), config.ownLimits()...), c.Bool("json"))
 		},
 	}
 }
@@ -67,6 +70,25 @@ func limitTable(inside runtime.Limits, outside edge.Limits) (table []limit) {
 		table = append(table, limit{Key: r.Key, Value: &r.Value, Unit: r.Unit, Status: r.Status, Reason: r.Reason})
 	}
 	return table
+}
+
+// ownLimits are those of what has a table of its own in fortuna.toml. Their keys begin with its name.
+func (c *config) ownLimits() []limit {
+	row := func(key string, value int64, unit string, status int, reason string) limit {
+		return limit{Key: key, Value: &value, Unit: unit, Status: status, Reason: reason}
+	}
+	s := c.Session.config("")
+	return []limit{
+		row("session.idle_s", int64(cmp.Or(s.Idle, session.Idle).Seconds()), "s", 0, "a session that nobody uses for so long is over"),
+		row("session.absolute_s", int64(cmp.Or(s.Absolute, session.Absolute).Seconds()), "s", 0, "every session is over then"),
+		row("session.stale_ms", cmp.Or(s.Stale, session.StaleMax).Milliseconds(), "ms", 503, "a copy of a session so old serves when the store does not answer, but on strict routes"),
+		row("session.bytes_max", int64(cmp.Or(s.BytesMax, session.BytesMax)), "bytes", 0, "what one session holds: it is in the memory of every node"),
+		row("state.store_bytes", c.State.storeBytes(), "bytes", 0, "of the disk, for each kind of state: values, history, sessions, messages"),
+		row("state.cache_bytes", c.State.cacheBytes(), "bytes", 0, "of memory, for copies of each kind of state"),
+		row("assets.files_max", int64(cmp.Or(c.Assets.FilesMax, assets.FilesMax)), "files", 0, "of the directory that is served: all are read at the start"),
+		row("assets.memory_bytes", cmp.Or(c.Assets.MemoryBytes, assets.MemoryBytes), "bytes", 0, "of files that are held in memory; others are read as they are sent"),
+		row("assets.memory_file_bytes", cmp.Or(c.Assets.MemoryOfFile, assets.MemoryOfFile), "bytes", 0, "of one file that is held in memory"),
+	}
 }
 
 func printLimits(t *term, table []limit, asJSON bool) error {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,6 +41,73 @@ type node struct {
 // startCluster runs three nodes that share their state.
 func startCluster(t *testing.T, config, code string) []*node {
 	t.Helper()
+	return startNodes(t, config, code, func(_ int, members []string) []string { return members })
+}
+
+// startDelayed runs three nodes that hear of each other late: each reaches the others through a wire.
+func startDelayed(t *testing.T, config, code string) []*node {
+	t.Helper()
+	return startNodes(t, config, code, func(node int, members []string) []string {
+		var reached []string
+		for i, m := range members {
+			if i != node {
+				m = wire(t, m, uint64(10*node+i))
+			}
+			reached = append(reached, m)
+		}
+		return reached
+	})
+}
+
+// wire gives an address that leads to another one, with a random delay for what goes through, either way: mostly some
+// milliseconds, now and then half a second.
+func wire(t *testing.T, to string, seed uint64) (address string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	carry := func(random *rand.Rand, from, to net.Conn) {
+		defer from.Close()
+		defer to.Close()
+		for buffer := make([]byte, 64<<10); ; {
+			n, err := from.Read(buffer)
+			if err != nil {
+				return
+			}
+			delay := time.Duration(random.IntN(10_000)) * time.Microsecond
+			if random.IntN(500) == 0 {
+				delay = time.Duration(random.IntN(500)) * time.Millisecond
+			}
+			time.Sleep(delay) // it is what a wire is for
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+	}
+	go func() {
+		for n := uint64(0); ; n += 2 {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				out, err := net.Dial("tcp", to)
+				if err != nil { // it is down
+					in.Close()
+					return
+				}
+				go carry(rand.New(rand.NewPCG(seed, n)), in, out)
+				carry(rand.New(rand.NewPCG(seed, n+1)), out, in)
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// startNodes runs three nodes. reach gives the addresses by which a node reaches its members.
+func startNodes(t *testing.T, config, code string, reach func(node int, members []string) []string) []*node {
+	t.Helper()
 	addresses := make([]string, 6)
 	var held []net.Listener
 	for i := range addresses { // all at once, so that no two are the same
@@ -53,12 +121,12 @@ func startCluster(t *testing.T, config, code string) []*node {
 	for _, l := range held {
 		l.Close()
 	}
-	members := `"` + strings.Join(addresses[3:], `", "`) + `"`
 	nodes := make([]*node, 3)
 	var wait sync.WaitGroup
 	for i := range nodes {
 		n := &node{t: t, dir: t.TempDir(), listen: addresses[i]}
 		nodes[i] = n
+		members := `"` + strings.Join(reach(i, addresses[3:]), `", "`) + `"`
 		toml := config + fmt.Sprintf("\n[admin]\nlisten = \"\"\n[log]\naccess = false\n[state.cluster]\nnode = \"n%d\"\nlisten = %q\nmembers = [%s]\nsecret_file = \"secret\"\n",
 			i+1, addresses[3+i], members)
 		for name, text := range map[string]string{"fortuna.toml": toml, "index.js": code, "secret": "a secret of this test only\n"} {
@@ -208,7 +276,7 @@ func TestCluster_increments(t *testing.T) {
 // Clients that go round the nodes never see a value older than one they have seen, and nothing that was acknowledged is
 // lost, while nodes are held up and killed.
 func TestCluster_faults(t *testing.T) {
-	nodes := startCluster(t, clusterConfig, clusterCode)
+	nodes := startDelayed(t, clusterConfig, clusterCode)
 	for seed := range *seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { faults(t, nodes, uint64(seed)) })
 	}
@@ -218,13 +286,17 @@ func faults(t *testing.T, nodes []*node, seed uint64) {
 	const clients = 6
 	ctx, stop := context.WithCancel(context.Background())
 	history := &history{key: fmt.Sprint("seed", seed), begun: time.Now()}
+	shared := newVisitor() // a session that all clients use
+	for status := 0; status != 200; {
+		status, _ = shared.ask(nodes[0], "/inc")
+	}
 	var wait sync.WaitGroup
 	acknowledged := make([]int, clients)
 	for c := range clients {
 		wait.Add(1)
 		go func() {
 			defer wait.Done()
-			acknowledged[c] = visitRound(t, ctx, nodes, rand.New(rand.NewPCG(seed, uint64(c))), history, c)
+			acknowledged[c] = visitRound(t, ctx, nodes, rand.New(rand.NewPCG(seed, uint64(c))), history, shared.cookie, c)
 		}()
 	}
 	random := rand.New(rand.NewPCG(seed, 1000))
@@ -248,7 +320,7 @@ func faults(t *testing.T, nodes []*node, seed uint64) {
 	for _, n := range acknowledged {
 		total += n
 	}
-	t.Logf("%d acknowledged requests, %d compare-and-swaps", total, len(history.operations))
+	t.Logf("%d acknowledged requests, %d compare-and-swaps, %d additions to a session that all share", total, len(history.operations), len(history.additions))
 	if total < clients {
 		t.Error("hardly anything was acknowledged: the cluster does not come back")
 	}
@@ -258,10 +330,18 @@ func faults(t *testing.T, nodes []*node, seed uint64) {
 	case porcupine.Unknown:
 		t.Error("the history was not checked within a minute")
 	}
+	switch result := porcupine.CheckOperationsTimeout(counter.ToModel(), history.additions, time.Minute); result {
+	case porcupine.Illegal:
+		t.Error("the additions are those of no single counter")
+	case porcupine.Unknown:
+		t.Error("the additions were not checked within a minute")
+	}
 }
 
 // visitRound is one client: what it is told must go forward only. It returns how many requests were acknowledged.
-func visitRound(t *testing.T, ctx context.Context, nodes []*node, random *rand.Rand, h *history, c int) (acknowledged int) {
+func visitRound(t *testing.T, ctx context.Context, nodes []*node, random *rand.Rand, h *history, cookie string, c int) (acknowledged int) {
+	together := newVisitor()
+	together.client.Timeout, together.cookie = 12*time.Second, cookie
 	v := newVisitor()
 	v.client.Timeout = 12 * time.Second
 	last, sent := 0, 0 // the value last told, and how often it may have been added to
@@ -269,7 +349,7 @@ func visitRound(t *testing.T, ctx context.Context, nodes []*node, random *rand.R
 	rev := uint64(0)
 	for i := 0; ctx.Err() == nil; i++ {
 		n := nodes[random.IntN(3)]
-		switch i % 4 {
+		switch i % 5 {
 		case 0, 1:
 			sent++
 			status, body := v.ask(n, "/now")
@@ -297,6 +377,8 @@ func visitRound(t *testing.T, ctx context.Context, nodes []*node, random *rand.R
 			}
 		case 3:
 			rev = h.swap(v, n, rev)
+		case 4:
+			h.add(together, n)
 		}
 	}
 	return acknowledged
@@ -308,6 +390,38 @@ type history struct {
 	mu         sync.Mutex
 	begun      time.Time
 	operations []porcupine.Operation
+	additions  []porcupine.Operation // of 1 to a number in the session that all share
+}
+
+// add makes one addition.
+func (h *history) add(v *visitor, n *node) {
+	begun := time.Since(h.begun)
+	status, body := v.ask(n, "/now")
+	ended, sum := time.Since(h.begun), -1 // nobody knows whether it was made
+	if status == 200 {
+		sum, _ = strconv.Atoi(body)
+	} else {
+		ended = time.Hour
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.additions = append(h.additions, porcupine.Operation{ClientId: len(h.additions), Output: sum, Call: int64(begun), Return: int64(ended)})
+}
+
+// counter begins at 1, and each addition tells the sum. One whose fate is unknown is made or not.
+var counter = porcupine.NondeterministicModel{
+	Init: func() []any { return []any{1} },
+	Step: func(state, _, output any) []any {
+		now, sum := state.(int), output.(int)
+		switch sum {
+		case -1:
+			return []any{now, now + 1}
+		case now + 1:
+			return []any{sum}
+		}
+		return nil
+	},
+	Equal: func(a, b any) bool { return a == b },
 }
 
 type swap struct{ expected uint64 }
@@ -402,12 +516,15 @@ const routes = { "/logout": (r, env, ctx) => { ctx.session.destroy(); return new
 	"/ws": (r, env, ctx) => { ctx.upgrade(r); return new Response("no", { status: 426 }) } };
 export default { routes, websocket: { open(s) { s.subscribe("room"); s.send("open") }, message() {} } };`
 
+// rounds is how many users log out.
+var rounds = flag.Int("rounds", 5, "how many users log out of a cluster")
+
 // What one node publishes reaches the sockets of all. A user who logs out on one node is nobody on the others at once, and
 // the sockets there are closed.
 func TestCluster_logout(t *testing.T) {
 	nodes := startCluster(t, clusterConfig, roomCode)
 	var slowest []time.Duration
-	for round := range 5 {
+	for round := range *rounds {
 		v := newVisitor()
 		if status, body := v.ask(nodes[0], "/login"); status != 200 {
 			t.Fatalf("%d %s", status, body)
@@ -462,7 +579,9 @@ func TestCluster_logout(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("from the logout until the last of three sockets was closed: %v", slowest)
+	slices.Sort(slowest)
+	t.Logf("from the logout until the last of three sockets was closed, %d times: median %v, p99 %v, at most %v",
+		len(slowest), slowest[len(slowest)/2], slowest[len(slowest)*99/100], slowest[len(slowest)-1])
 }
 
 // outage is for how long a node is cut off from the others.

@@ -292,7 +292,7 @@ func TestEvio_detach(t *testing.T) {
 	if err := carried.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := nc.Read(got); err != io.EOF {
+	if _, err := nc.Read(got); err != io.EOF && !errors.Is(err, syscall.ECONNRESET) { // once in thousands it is that
 		t.Errorf("after Close: %v, want EOF: a descriptor is left open", err)
 	}
 	select {

@@ -66,6 +66,10 @@ func dial(t testing.TB, s *Server) *client {
 	if err := nc.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
+	// Else the system grows it to what it allows, 32 MiB perhaps: more than tests of backpressure send.
+	if err := nc.(*net.TCPConn).SetReadBuffer(1 << 20); err != nil {
+		t.Fatal(err)
+	}
 	return &client{t, nc, bufio.NewReader(nc)}
 }
 

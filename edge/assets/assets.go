@@ -6,6 +6,7 @@
 package assets
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"os"
@@ -31,6 +32,13 @@ type Options struct {
 
 	Log *slog.Logger
 }
+
+// Defaults of Options.
+const (
+	FilesMax     = 20_000
+	MemoryBytes  = 64 << 20
+	MemoryOfFile = 4 << 20
+)
 
 // Assets is a directory as it was when it was opened. Its methods may be called from any goroutine, Serve on an exchange's
 // loop.
@@ -59,15 +67,8 @@ type place struct {
 
 // Open reads a directory. The error names a file of rules and the line that is wrong, or a limit.
 func Open(dir string, o Options) (_ *Assets, err error) {
-	if o.FilesMax == 0 {
-		o.FilesMax = 20_000
-	}
-	if o.MemoryBytes == 0 {
-		o.MemoryBytes = 64 << 20
-	}
-	if o.MemoryOfFile == 0 {
-		o.MemoryOfFile = 4 << 20
-	}
+	o.FilesMax = cmp.Or(o.FilesMax, FilesMax)
+	o.MemoryBytes, o.MemoryOfFile = cmp.Or(o.MemoryBytes, MemoryBytes), cmp.Or(o.MemoryOfFile, MemoryOfFile)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

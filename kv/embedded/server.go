@@ -6,6 +6,7 @@
 package embedded
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -92,8 +93,8 @@ func open(o Options, kind string, replicas int, configure func(*server.Options))
 		ServerName:             "fortuna",
 		JetStream:              true,
 		StoreDir:               filepath.Join(o.Dir, kind),
-		JetStreamMaxStore:      or(o.StoreBytes, 10<<30),
-		JetStreamMaxMemory:     or(o.MemoryBytes, 256<<20),
+		JetStreamMaxStore:      cmp.Or(o.StoreBytes, 10<<30),
+		JetStreamMaxMemory:     cmp.Or(o.MemoryBytes, 256<<20),
 		SyncAlways:             o.Durability == Always,
 		NoSigs:                 true, // the process has its own way of ending
 		NoSystemAccount:        false,
@@ -125,13 +126,6 @@ func open(o Options, kind string, replicas int, configure func(*server.Options))
 		}
 	}
 	return s, nil
-}
-
-func or(n, otherwise int64) int64 {
-	if n == 0 {
-		return otherwise
-	}
-	return n
 }
 
 // Connect gives a connection inside of the process, which reconnects for ever. name tells it from others in the log.

@@ -7,6 +7,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -85,8 +86,8 @@ const (
 
 // Open opens the sessions of an app in a bucket that announces values.
 func Open(ctx context.Context, bucket *kv.Bucket, replica *kv.Replica, cfg Config) (*Store, error) {
-	cfg.Idle, cfg.Absolute = or(cfg.Idle, Idle), or(cfg.Absolute, Absolute)
-	cfg.Stale, cfg.BytesMax = or(cfg.Stale, StaleMax), or(cfg.BytesMax, BytesMax)
+	cfg.Idle, cfg.Absolute = cmp.Or(cfg.Idle, Idle), cmp.Or(cfg.Absolute, Absolute)
+	cfg.Stale, cfg.BytesMax = cmp.Or(cfg.Stale, StaleMax), cmp.Or(cfg.BytesMax, BytesMax)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -102,14 +103,6 @@ func Open(ctx context.Context, bucket *kv.Bucket, replica *kv.Replica, cfg Confi
 		replica.Listen(&kv.Listener{Space: s.entries, Changed: s.changed, Missed: s.missed}),
 		replica.Listen(&kv.Listener{Space: s.revoked, Changed: s.revocation, Missed: func() {}}))
 	return s, nil
-}
-
-func or[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
 
 // Close ends what Open began. The bucket and its replica stay.
