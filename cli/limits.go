@@ -83,6 +83,7 @@ func (c *config) ownLimits() []limit {
 		row("session.absolute_s", int64(cmp.Or(s.Absolute, session.Absolute).Seconds()), "s", 0, "every session is over then"),
 		row("session.stale_ms", cmp.Or(s.Stale, session.StaleMax).Milliseconds(), "ms", 503, "a copy of a session so old serves when the store does not answer, but on strict routes"),
 		row("session.bytes_max", int64(cmp.Or(s.BytesMax, session.BytesMax)), "bytes", 0, "what one session holds: it is in the memory of every node"),
+		row("session.new_per_minute", int64(c.Session.newMax()), "sessions", 429, "that one address may begin on a node (IPv6: one /64), unless it is private: nobody fills the store with them"),
 		row("state.store_bytes", c.State.storeBytes(), "bytes", 0, "of the disk, for each kind of state: values, history, sessions, messages"),
 		row("state.cache_bytes", c.State.cacheBytes(), "bytes", 0, "of memory, for copies of each kind of state"),
 		row("assets.files_max", int64(cmp.Or(c.Assets.FilesMax, assets.FilesMax)), "files", 0, "of the directory that is served: all are read at the start"),

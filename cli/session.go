@@ -19,6 +19,18 @@ type sessionTable struct {
 	Strict     []string
 	Origins    []string
 	Persistent bool
+	New        *int // sessions that one address may begin in a minute; 0 is no bound
+}
+
+// newPerMinute is what an address may begin in a minute unless session.new_per_minute says otherwise: an office behind one
+// address begins its day with less.
+const newPerMinute = 300
+
+func (t *sessionTable) newMax() int {
+	if t.New != nil {
+		return *t.New
+	}
+	return newPerMinute
 }
 
 // read reads the table.
@@ -32,9 +44,14 @@ func (t *sessionTable) read(v value) error {
 		return func(v value) (err error) { *to, err = v.integer(least, most); return }
 	}
 	return v.members(table, map[string]func(value) error{
-		"idle_s":          whole(&t.Idle, 1, 1<<31),
-		"absolute_s":      whole(&t.Absolute, 1, 1<<31),
-		"stale_ms":        whole(&t.Stale, 0, 1<<31),
+		"idle_s":     whole(&t.Idle, 1, 1<<31),
+		"absolute_s": whole(&t.Absolute, 1, 1<<31),
+		"stale_ms":   whole(&t.Stale, 0, 1<<31),
+		"new_per_minute": func(v value) error {
+			n, err := v.integer(0, 1<<31)
+			t.New = &n
+			return err
+		},
 		"bytes_max":       whole(&t.BytesMax, 1<<10, kv.ValueBytesMax-1<<10),
 		"strict":          func(v value) (err error) { t.Strict, err = v.texts(); return },
 		"trusted_origins": func(v value) (err error) { t.Origins, err = v.texts(); return },
@@ -76,5 +93,5 @@ func (s *state) sessions(p *project, wait time.Duration) (*binding.Sessions, err
 		}
 		s.stores[cfg] = store
 	}
-	return &binding.Sessions{Store: store, Strict: t.Strict, Origins: t.Origins, Persistent: t.Persistent, Wait: wait}, nil
+	return &binding.Sessions{Store: store, Strict: t.Strict, Origins: t.Origins, Persistent: t.Persistent, Wait: wait, NewMax: t.newMax()}, nil
 }

@@ -203,8 +203,11 @@ func (r *Runtime) page(f *Failure) (status int, header []exchange.Field, body []
 		body = []byte(f.Code + ": " + publicMessage(f) + "\n")
 	}
 	header = append(header, exchange.Field{Name: "Content-Type", Value: contentType})
-	if f.Status == 503 {
+	switch f.Status {
+	case 503:
 		header = append(header, exchange.Field{Name: "Retry-After", Value: "1"})
+	case 429:
+		header = append(header, exchange.Field{Name: "Retry-After", Value: "60"})
 	}
 	return f.Status, header, body
 }

@@ -454,6 +454,28 @@ func TestSession_storeIsAway(t *testing.T) {
 	}
 }
 
+// One address cannot begin sessions without end, and those that it has go on.
+func TestSession_newcomers(t *testing.T) {
+	cfg, _ := stateful(t, session.Config{})
+	cfg.Sessions.NewMax = 2
+	h := start(t, cfg, `export default { fetch(r: any, env: any, ctx: any) { ctx.session.inc("n"); return new Response(String(ctx.session.get("n"))) } }`)
+	cookie := ""
+	for i, want := range []int{200, 200, 429, 429} {
+		x := h.begin("GET", "/", "").wait(t)
+		if x.status != want {
+			t.Errorf("visitor %d: %d", i, x.status)
+		}
+		for _, f := range x.header {
+			if f.Name == "Set-Cookie" && want == 200 {
+				cookie, _, _ = strings.Cut(f.Value, ";")
+			}
+		}
+	}
+	if x := h.begin("GET", "/", "", exchange.Field{Name: "Cookie", Value: cookie}).wait(t); x.status != 200 || string(x.body) != "2" {
+		t.Errorf("who has a session: %d %s", x.status, x.body)
+	}
+}
+
 // An app lists and ends the sessions of its visitors.
 func TestSessions(t *testing.T) {
 	cfg, _ := stateful(t, session.Config{})

@@ -16,6 +16,9 @@ func (v *Visit) Changed() bool { return len(v.ops) > 0 || v.former.id != "" || v
 // Renewal reports whether there is nothing to commit but the time of use.
 func (v *Visit) Renewal() bool { return len(v.ops) == 0 && v.former.id == "" }
 
+// Begins reports whether Commit makes a session that continues none.
+func (v *Visit) Begins() bool { return v.rev == 0 && v.former.id == "" && len(v.ops) > 0 }
+
 // renews reports whether the session is to be renewed.
 func (v *Visit) renews() bool { return v.rev != 0 && v.stored.ageing(&v.s.cfg, time.Now()) }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"reflect"
 	"slices"
@@ -27,6 +28,9 @@ type Sessions struct {
 	Origins    []string // other origins whose pages may send forms and open WebSockets: "https://app.example.com"
 	Persistent bool     // browsers keep the cookie when they are closed
 	Wait       time.Duration
+	NewMax     int // sessions that one client's address may begin in a minute, on this node; 0: as many as it likes
+
+	newcomers newcomers
 }
 
 // readWait is how long a request waits to learn whose it is.
@@ -42,6 +46,7 @@ const (
 type Visit struct {
 	*session.Visit
 	s      *Sessions
+	client netip.Addr
 	secure bool
 	cross  bool // the request was made by a page of another origin
 	strict bool
@@ -54,7 +59,7 @@ type Visit struct {
 // request must not be served: a page of another origin made it, with the visitor's cookie.
 func (s *Sessions) Begin(q *exchange.Request) (v *Visit, ready, refused bool) {
 	text := sessionCookie(q)
-	v = &Visit{Visit: s.Store.Visit(text), s: s, secure: q.TLS, cross: !sameOrigin(q, s.Origins), strict: matches(s.Strict, q.Path)}
+	v = &Visit{Visit: s.Store.Visit(text), s: s, client: q.Remote.Addr(), secure: q.TLS, cross: !sameOrigin(q, s.Origins), strict: matches(s.Strict, q.Path)}
 	if v.cross && text != "" {
 		return v, true, true
 	}
@@ -154,6 +159,9 @@ func (v *Visit) Fields(seen uint64) []exchange.Field {
 // Save makes the changes durable. work waits for the store, on any goroutine; joined follows, in a turn.
 func (v *Visit) Save() (work func(ctx context.Context) error, joined func(err error)) {
 	fork := v.Fork()
+	if fork.Begins() && !v.s.newcomers.admit(v.client, v.s.NewMax, time.Now()) {
+		return func(context.Context) error { return errNewcomer }, func(err error) { v.Join(fork, err) }
+	}
 	work = func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, v.s.Wait)
 		defer cancel()
@@ -405,9 +413,14 @@ func date(r *web.Realm, t time.Time) goja.Value {
 	return d
 }
 
+// errNewcomer refuses a session to an address that has begun too many.
+var errNewcomer = errors.New("this address has begun too many sessions in a minute: session.new_per_minute")
+
 // Failure says what an error of Commit means to the client: a status and a message.
 func Failure(err error) (status int, code, message string) {
 	switch {
+	case errors.Is(err, errNewcomer):
+		return 429, "session_quota", err.Error()
 	case errors.Is(err, session.ErrEnded):
 		return 401, "session_ended", "the session was ended while the request ran: what it changed is not kept"
 	case errors.Is(err, kv.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, kv.ErrFull):
