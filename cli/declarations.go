@@ -95,8 +95,8 @@ func (p *project) writeTypes(env map[string]string) error {
 	if was, err := os.ReadFile(path); err == nil && bytes.Equal(was, []byte(b.String())) {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("write the types: %w", err)
+	if err := p.ignored(path); err != nil {
+		return err
 	}
 	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
 		return fmt.Errorf("write the types: %w", err)

@@ -145,6 +145,25 @@ func (p *project) files() []string {
 	return files
 }
 
+// ignored sees to it that git does not take what we keep in the project, if a path is there: state, and the key of secrets.
+func (p *project) ignored(path string) error {
+	dir := filepath.Join(p.root, ".fortuna")
+	if inside, err := filepath.Rel(dir, path); err != nil || !filepath.IsLocal(inside) {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make %s: %w", dir, err)
+	}
+	file := filepath.Join(dir, ".gitignore")
+	if isFile(file) {
+		return nil
+	}
+	if err := os.WriteFile(file, []byte("*\n"), 0o644); err != nil {
+		return fmt.Errorf("write %s: %w", file, err)
+	}
+	return nil
+}
+
 // manifestFile is npm's description of a project.
 const manifestFile = "package.json"
 

@@ -90,13 +90,11 @@ func (s *state) secrets(p *project) (map[string]string, error) {
 	s.mu.Lock()
 	if !s.listens {
 		s.listens = true
-		tell := func() {
-			select {
-			case s.changes <- struct{}{}:
-			default: // it is known already
-			}
-		}
-		r.Listen(&kv.Listener{Space: space, Changed: func(kv.Entry) { tell() }, Missed: tell})
+		life := s.life
+		r.Listen(&kv.Listener{
+			Space: space, Changed: func(kv.Entry) { s.tell() },
+			Missed: func() { s.compare(life, p, space) },
+		})
 	}
 	s.mu.Unlock()
 	if !ok {
@@ -111,15 +109,49 @@ func (s *state) secrets(p *project) (map[string]string, error) {
 	if err != nil {
 		return nil, failed("", "read the secrets: %v", err)
 	}
-	s.secretNames.Store(new(slices.Sorted(maps.Keys(all))))
+	s.current.Store(&all)
 	s.hidden.Store(hiding(all))
 	return all, nil
 }
 
+// tell says that there may be other secrets.
+func (s *state) tell() {
+	select {
+	case s.changes <- struct{}{}:
+	default: // it is known already
+	}
+}
+
+// compare says so only if it is so: after the store was away the app need not be loaded again for nothing.
+func (s *state) compare(life context.Context, p *project, space *kv.Space) {
+	for life.Err() == nil {
+		var was, is map[string]string
+		if current := s.current.Load(); current != nil {
+			was = *current
+		}
+		key, ok, err := p.secretKey(s.dir, false)
+		if ok && err == nil {
+			ctx, cancel := context.WithTimeout(life, stateOpens)
+			is, err = secret.Open(space, p.name(), key).All(ctx)
+			cancel()
+		}
+		if !errors.Is(err, kv.ErrUnavailable) {
+			if err != nil || !maps.Equal(was, is) {
+				s.tell()
+			}
+			return
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-life.Done():
+		}
+	}
+}
+
 // secretsThere are the names of the secrets, as last read.
 func (s *state) secretsThere() []string {
-	if names := s.secretNames.Load(); names != nil {
-		return *names
+	if all := s.current.Load(); all != nil {
+		return slices.Sorted(maps.Keys(*all))
 	}
 	return nil
 }

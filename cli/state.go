@@ -49,10 +49,10 @@ type state struct {
 	shift    *shift // who does the jobs; nil before there is an app
 	hear     atomic.Pointer[func(topic string, text bool, p []byte)]
 
-	listens     bool          // for changes of secrets
-	changes     chan struct{} // tells that there may be other secrets
-	secretNames atomic.Pointer[[]string]
-	hidden      atomic.Pointer[strings.Replacer]
+	listens bool                              // for changes of secrets
+	changes chan struct{}                     // tells that there may be other secrets
+	current atomic.Pointer[map[string]string] // secrets, as last read
+	hidden  atomic.Pointer[strings.Replacer]
 }
 
 // newState keeps state in a directory, an absolute one.
@@ -182,6 +182,9 @@ func (s *state) open(p *project) error {
 	if s.values != nil {
 		return nil
 	}
+	if err := p.ignored(s.dir); err != nil {
+		return failed("", "%v", err)
+	}
 	source, server, err := p.config.State.source(p, s.dir, s.log)
 	if err != nil {
 		return err
@@ -213,6 +216,7 @@ func (s *state) close() {
 	if s.die != nil {
 		s.die()
 	}
+	s.listens = false
 	for _, store := range s.stores {
 		store.Close()
 	}

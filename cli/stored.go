@@ -62,6 +62,9 @@ func openStored(c *cli.Context, create bool) (*stored, error) {
 		if _, err := os.Stat(filepath.Join(dir, "STORE")); err != nil && !create {
 			return nil, refused("fortuna "+what+", or name another directory: --dir, --serve, --persist-to", "nothing has been kept in %s yet", relative(project.root, dir))
 		}
+		if err := project.ignored(dir); err != nil {
+			return nil, failed("", "%v", err)
+		}
 		s.server, err = embedded.Solo(embedded.Options{Dir: dir, StoreBytes: 1 << 50, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return nil, refused("", "%v", err)

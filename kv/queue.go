@@ -2,6 +2,7 @@ package kv
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"strconv"
 	"sync"
@@ -218,8 +219,12 @@ func (q *Queue) Consumer(ctx context.Context) (*Consumer, error) {
 	}
 }
 
-// durable is a consumer's name for that of a queue: one token.
+// durable is a consumer's name for that of a queue: one token, which is part of a file's name on the server.
 func durable(name string) string {
+	if len(name) > 100 {
+		sum := sha256.Sum256([]byte(name))
+		return "sha256+" + fmt.Sprintf("%x", sum[:16])
+	}
 	b := []byte(name)
 	for i, c := range b {
 		if c == '.' {

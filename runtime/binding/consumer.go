@@ -40,6 +40,7 @@ func (c *Consumer) Work(ctx context.Context) {
 
 func (c *Consumer) work(ctx context.Context) {
 	var from *kv.Consumer
+	away := false // the store, as was said
 	for ctx.Err() == nil {
 		var batch []*kv.Delivery
 		var err error
@@ -56,12 +57,16 @@ func (c *Consumer) work(ctx context.Context) {
 			}
 		case err != nil:
 			from = nil // it may have to be made again
-			c.Log.Warn("queue", "queue", c.Name, "err", err)
+			if !away {
+				c.Log.Warn("queue", "queue", c.Name, "err", err)
+			}
+			away = true
 			select {
 			case <-time.After(consumeAgain):
 			case <-ctx.Done():
 			}
 		default:
+			away = false
 			c.deliver(batch)
 		}
 	}

@@ -29,9 +29,15 @@ type Cron struct {
 var cronParser = cron.MustNewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow |
 	cron.Descriptor | cron.Extended | cron.DowOrDom)
 
+// cronBytesMax bounds an expression: it names the queue of its ticks.
+const cronBytesMax = 256
+
 // ParseCron reads an expression. zone is that of its times unless it begins with "TZ=Europe/Berlin ".
 func ParseCron(text string, zone *time.Location) (Cron, error) {
 	written := strings.TrimSpace(text)
+	if len(written) > cronBytesMax {
+		return Cron{}, fmt.Errorf("it has %d characters, at most %d are allowed", len(written), cronBytesMax)
+	}
 	if strings.HasPrefix(written, "@every") {
 		return Cron{}, fmt.Errorf("@every begins when a node does, and nodes begin at different times: write fields, like */5 * * * *")
 	}
@@ -136,6 +142,7 @@ func sleep(ctx context.Context, at time.Time) bool {
 
 func (t *Ticker) take(ctx context.Context, wait *sync.WaitGroup) {
 	var from *kv.Consumer
+	away := false // the store, as was said
 	running := make(chan struct{}, ticksMax)
 	for ctx.Err() == nil {
 		var got []*kv.Delivery
@@ -157,12 +164,17 @@ func (t *Ticker) take(ctx context.Context, wait *sync.WaitGroup) {
 			})
 		case err != nil && ctx.Err() == nil:
 			from = nil // it may have to be made again
-			t.Log.Warn("cron", "cron", t.Cron.Text, "err", err)
+			if !away {
+				t.Log.Warn("cron", "cron", t.Cron.Text, "err", err)
+			}
+			away = true
 			select {
 			case <-time.After(consumeAgain):
 			case <-ctx.Done():
 			}
+			continue
 		}
+		away = false
 	}
 }
 
