@@ -17,13 +17,22 @@ type Entry struct {
 	Rev     uint64 // of the whole bucket: a later write of any key has a higher one
 	Written time.Time
 	Expires time.Time // zero: never
-	Deleted bool      // by Delete, or by its time to live
+	Deleted bool      // by Delete, or because its time to live is over
+	Expired bool      // then, which is not known of one that was gone when this process began to look
 	Pieces  int       // that the value is kept in, and Whole fetches; 0: it is in Value
 }
 
-// Live reports whether there is a value at time now. The server removes what has expired up to a second late.
+// Live reports whether there is a value at time now.
 func (e *Entry) Live(now time.Time) bool {
 	return !e.Deleted && (e.Expires.IsZero() || now.Before(e.Expires))
+}
+
+// fade makes it what it is at time now: the server removes what has expired up to a second late.
+func (e *Entry) fade(now time.Time) {
+	if !e.Live(now) {
+		e.Expired = e.Expired || !e.Deleted
+		e.Value, e.Pieces, e.Deleted = nil, 0, true
+	}
 }
 
 // Left is the time it has to live, in whole seconds, at least one; 0 when it does not expire.
@@ -52,8 +61,8 @@ const (
 // entryOf reads what the server tells of a message. It leaves Key to the caller, who knows the space.
 func entryOf(h nats.Header, value []byte, seq uint64, at time.Time) Entry {
 	e := Entry{Rev: seq, Written: at, Meta: h.Get(headerMeta)}
-	if h.Get(headerMarker) != "" || h.Get(headerOperation) != "" {
-		e.Deleted = true
+	if marker := h.Get(headerMarker); marker != "" || h.Get(headerOperation) != "" {
+		e.Deleted, e.Expired = true, marker == "MaxAge"
 		return e
 	}
 	e.Value = value

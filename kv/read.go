@@ -102,9 +102,6 @@ func (b *Bucket) leader(ctx context.Context, subject string) (Entry, error) {
 
 // found tells an entry from the marker of one that is gone.
 func found(e Entry) (Entry, error) {
-	if !e.Live(time.Now()) {
-		e.Value, e.Deleted = nil, true
-		return e, ErrNotFound
-	}
-	return e, nil
+	e.fade(time.Now())
+	return gone(e)
 }

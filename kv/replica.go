@@ -59,9 +59,7 @@ func (r *Replica) told(ears []*Listener, c change) {
 		if key, ok := l.Space.key(c.subject); ok {
 			e := c.entry
 			e.Key = key
-			if !e.Live(time.Now()) {
-				e.Value, e.Deleted = nil, true
-			}
+			e.fade(time.Now())
 			l.Changed(e)
 		}
 	}
@@ -132,9 +130,7 @@ func (r *Replica) cached(subject, key string, need Need) (Entry, bool) {
 	r.recent.MoveToFront(t.at)
 	e := t.entry
 	e.Key = key
-	if !e.Live(time.Now()) {
-		e.Value, e.Deleted = nil, true
-	}
+	e.fade(time.Now())
 	return e, true
 }
 

@@ -106,9 +106,7 @@ func (w *Watcher) offer(c change) {
 	if !full {
 		e := c.entry
 		e.Key = key
-		if !e.Live(time.Now()) {
-			e.Value, e.Deleted = nil, true
-		}
+		e.fade(time.Now())
 		w.waiting = append(w.waiting, e)
 		w.ring()
 	}

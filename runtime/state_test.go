@@ -410,7 +410,33 @@ func TestSession_bonds(t *testing.T) {
 	}
 	select {
 	case said := <-socket.socket.said:
-		if !strings.HasPrefix(said, "close 4401") {
+		if !strings.HasPrefix(said, "close 4401 session:ended") {
+			t.Errorf("the socket was told %q", said)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the socket is still open")
+	}
+}
+
+// A session that nobody uses any more takes its sockets along.
+func TestSession_expires(t *testing.T) {
+	cfg, _ := stateful(t, session.Config{Idle: time.Second})
+	h := start(t, cfg, `export default {
+		fetch(r: Request, env: any, ctx: any) {
+			if (r.url.endsWith("/login")) { ctx.session.user = "anna"; return new Response("in") }
+			ctx.upgrade(r)
+		},
+		websocket: { message() {} },
+	}`)
+	b := &jar{}
+	b.take(h.begin("GET", "/login", "").wait(t).header)
+	socket := h.begin("GET", "/ws", "", append(b.fields(), upgrading...)...).wait(t)
+	if socket.status != 101 {
+		t.Fatalf("upgrade: %d", socket.status)
+	}
+	select {
+	case said := <-socket.socket.said:
+		if !strings.HasPrefix(said, "close 4401 session:expired") {
 			t.Errorf("the socket was told %q", said)
 		}
 	case <-time.After(10 * time.Second):

@@ -173,9 +173,9 @@ func (inv *invocation) bondOf(s *socket) {
 	if inv.visit == nil {
 		return
 	}
-	s.bond = inv.visit.Bond(func() {
+	s.bond = inv.visit.Bond(func(why string) {
 		s.home.Post(func() {
-			s.with(func(peer exchange.Socket) { peer.Close(sessionOver, "the session is over") })
+			s.with(func(peer exchange.Socket) { peer.Close(sessionOver, why) })
 		})
 	})
 }
@@ -186,14 +186,14 @@ func (inv *invocation) bondStream() {
 		return
 	}
 	v := inv.vm
-	inv.bond = inv.visit.Bond(func() {
+	inv.bond = inv.visit.Bond(func(why string) {
 		v.post(func() {
 			if inv.answered || inv.ended {
 				return
 			}
 			stop := inv.reply.cancel
 			inv.finish()
-			if f := v.turn(inv, func() error { stop(v.realm.Exception("AbortError", "the session is over")); return nil }); f != nil {
+			if f := v.turn(inv, func() error { stop(v.realm.Exception("AbortError", "%s", why)); return nil }); f != nil {
 				inv.fail(f)
 			}
 			inv.settle()
@@ -201,5 +201,6 @@ func (inv *invocation) bondStream() {
 	})
 }
 
-// sessionOver is the code with which a WebSocket is closed whose session has ended (RFC 6455 7.4.2: private use).
+// sessionOver is the code with which a WebSocket is closed whose session is over (RFC 6455 7.4.2: private use). The reason is
+// session.Expired or session.Ended.
 const sessionOver = 4401

@@ -96,13 +96,19 @@ type Bond struct {
 	s      *Store
 	public string
 	rec    *record
-	end    func()
+	end    func(why string)
 	once   sync.Once
 }
 
-// Bond has end called, once and on any goroutine, when the session is over: destroyed, revoked, regenerated or expired. A
-// visit without a session has no bond: nil.
-func (v *Visit) Bond(end func()) *Bond {
+// Why a session is over.
+const (
+	Expired = "session:expired" // nobody used it for too long, or it has lasted as long as any may
+	Ended   = "session:ended"   // destroyed, revoked, or replaced by one with another id
+)
+
+// Bond has end called, once and on any goroutine, when the session is over, with the reason. A visit without a session has no
+// bond: nil.
+func (v *Visit) Bond(end func(why string)) *Bond {
 	if v.rev == 0 {
 		return nil
 	}
@@ -139,7 +145,7 @@ func (s *Store) look(public string) {
 	defer cancel()
 	e, err := s.entries.GetLeader(ctx, public)
 	if errors.Is(err, kv.ErrNotFound) {
-		s.cut(public, anyRecord)
+		s.cut(public, whyOver(&e), anyRecord)
 		return
 	}
 	if err != nil {
@@ -150,8 +156,16 @@ func (s *Store) look(public string) {
 		return
 	}
 	if errors.Is(s.standing(ctx, rec), ErrEnded) {
-		s.cut(public, anyRecord)
+		s.cut(public, Ended, anyRecord)
 	}
+}
+
+// whyOver is why the session of an entry that is gone is over.
+func whyOver(e *kv.Entry) string {
+	if e.Expired {
+		return Expired
+	}
+	return Ended
 }
 
 // Release forgets the bond, which may be nil.
@@ -168,7 +182,7 @@ func (b *Bond) Release() {
 }
 
 // cut ends the bonds of a session that hold for which.
-func (s *Store) cut(public string, which func(*record) bool) {
+func (s *Store) cut(public, why string, which func(*record) bool) {
 	s.mu.Lock()
 	var over []*Bond
 	for b := range s.bonds[public] {
@@ -179,7 +193,10 @@ func (s *Store) cut(public string, which func(*record) bool) {
 	s.mu.Unlock()
 	for _, b := range over {
 		b.Release()
-		b.once.Do(b.end)
+		b.once.Do(func() { b.end(why) })
+	}
+	if why == Expired && len(over) > 0 {
+		s.say("expired", public)
 	}
 }
 
@@ -194,7 +211,7 @@ func (s *Store) changed(e kv.Entry) {
 	}
 	s.mu.Unlock()
 	if bound && e.Deleted {
-		s.cut(e.Key, anyRecord)
+		s.cut(e.Key, whyOver(&e), anyRecord)
 	}
 }
 
@@ -205,7 +222,7 @@ func (s *Store) revocation(e kv.Entry) {
 	}
 	user, isUser := strings.CutPrefix(e.Key, "user:")
 	for _, public := range s.bound() {
-		s.cut(public, func(r *record) bool {
+		s.cut(public, Ended, func(r *record) bool {
 			return isUser && r.User == user && r.UserRev != e.Rev || !isUser && r.AllRev != e.Rev
 		})
 	}

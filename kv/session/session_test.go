@@ -368,6 +368,16 @@ func over(t *testing.T, stores []*session.Store, what, token string) {
 	}
 }
 
+// ending closes end, for the reason that is wanted.
+func ending(t *testing.T, want string, end chan struct{}) func(why string) {
+	return func(why string) {
+		if why != want {
+			t.Errorf("it is over because of %s, want %s", why, want)
+		}
+		close(end)
+	}
+}
+
 // Revoking ends sessions on every node, and what is bound to them.
 func TestStore_revoke(t *testing.T) {
 	stores := nodes(t, 2, session.Config{App: "shop"})
@@ -382,7 +392,7 @@ func TestStore_revoke(t *testing.T) {
 		}
 		token = leave(t, v, "")
 		end = make(chan struct{})
-		if come(t, stores[1], token).Bond(func() { close(end) }) == nil {
+		if come(t, stores[1], token).Bond(ending(t, session.Ended, end)) == nil {
 			t.Fatal("no bond")
 		}
 		return token, end
@@ -442,7 +452,7 @@ func TestStore_expiry(t *testing.T) {
 	token := leave(t, v, "")
 	over := make(chan struct{})
 	begun := time.Now()
-	come(t, stores[1], token).Bond(func() { close(over) })
+	come(t, stores[1], token).Bond(ending(t, session.Expired, over))
 	for {
 		v := come(t, stores[0], token)
 		if v.IsNew() {
