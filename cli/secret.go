@@ -213,7 +213,8 @@ func (s *stored) secrets(ctx context.Context, create bool) (*secret.Store, error
 	if !ok {
 		return nil, refused("fortuna secret set NAME", "no secret has been set")
 	}
-	b, err := s.bucketOf(ctx, secretsConfig(), create)
+	// A process that runs has made it, as its cluster wants it.
+	b, err := s.bucketOf(ctx, secretsConfig(), create && (s.server != nil || s.project.config.State.External.URL != ""))
 	if err != nil {
 		return nil, err
 	}

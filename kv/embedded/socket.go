@@ -46,6 +46,7 @@ func (s *Server) share(dir string) error {
 		l, err := net.Listen("unix", path)
 		if err == nil {
 			l.(*net.UnixListener).SetUnlinkOnClose(false) // its name is another by then
+			err = os.Chmod(path, 0o600)                   // the directory may have been made by somebody else, for all
 			s.socket = &socket{listener: l, conns: map[net.Conn]struct{}{}}
 		}
 		return err
