@@ -101,20 +101,10 @@ func (s *Store) Bucket(ctx context.Context, cfg Config) (*Bucket, error) {
 	if cfg.History == 1 {
 		want.AllowMsgTTL, want.SubjectDeleteMarkerTTL = true, markerTTL
 	}
-	for {
-		once, cancel := context.WithTimeout(ctx, attempt)
-		_, err := s.js.CreateOrUpdateStream(once, want)
-		cancel()
-		if err == nil {
-			return b, nil
-		}
-		if refusal := apiErrorOf(err); refusal != nil && !refusal.again() {
-			return nil, fmt.Errorf("open bucket %q: %w", cfg.Name, refusal.err())
-		}
-		if err := pause(ctx, err); err != nil {
-			return nil, fmt.Errorf("open bucket %q: %w", cfg.Name, err)
-		}
+	if err := s.stream(ctx, want); err != nil {
+		return nil, fmt.Errorf("open bucket %q: %w", cfg.Name, err)
 	}
+	return b, nil
 }
 
 // Existing gives a bucket that was made before, by whoever knows its configuration. The error is ErrNotFound when there is none.

@@ -30,20 +30,10 @@ func (s *Store) Counters(ctx context.Context, name string, kept time.Duration) (
 		Name: "COUNT_" + name, Subjects: []string{c.base + ">"}, MaxMsgsPerSubject: 1, MaxAge: kept, Duplicates: min(duplicates, kept),
 		Storage: jetstream.MemoryStorage, Replicas: s.replicas, AllowMsgCounter: true, AllowDirect: true,
 	}
-	for {
-		once, cancel := context.WithTimeout(ctx, attempt)
-		_, err := s.js.CreateOrUpdateStream(once, want)
-		cancel()
-		if err == nil {
-			return c, nil
-		}
-		if refusal := apiErrorOf(err); refusal != nil && !refusal.again() {
-			return nil, fmt.Errorf("open counters %q: %w", name, refusal.err())
-		}
-		if err := pause(ctx, err); err != nil {
-			return nil, fmt.Errorf("open counters %q: %w", name, err)
-		}
+	if err := s.stream(ctx, want); err != nil {
+		return nil, fmt.Errorf("open counters %q: %w", name, err)
 	}
+	return c, nil
 }
 
 // Add adds n to the counter of a key, which an owner's names precede, and returns the sum. It is counted once. The error is

@@ -64,20 +64,10 @@ func (s *Store) Queues(ctx context.Context, cfg QueuesConfig) (*Queues, error) {
 		Discard: jetstream.DiscardOld, AllowMsgSchedules: true, AllowRollup: true,
 		Storage: s.storage, Replicas: s.replicas, Duplicates: cfg.Remember, AllowAtomicPublish: true, AllowDirect: true,
 	}
-	for {
-		once, cancel := context.WithTimeout(ctx, attempt)
-		_, err := s.js.CreateOrUpdateStream(once, want)
-		cancel()
-		if err == nil {
-			return q, nil
-		}
-		if refusal := apiErrorOf(err); refusal != nil && !refusal.again() {
-			return nil, fmt.Errorf("open queues %q: %w", cfg.Name, refusal.err())
-		}
-		if err := pause(ctx, err); err != nil {
-			return nil, fmt.Errorf("open queues %q: %w", cfg.Name, err)
-		}
+	if err := s.stream(ctx, want); err != nil {
+		return nil, fmt.Errorf("open queues %q: %w", cfg.Name, err)
 	}
+	return q, nil
 }
 
 func (q *Queues) stream() string { return "QUEUE_" + q.cfg.Name }

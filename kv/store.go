@@ -64,6 +64,24 @@ func Open(src Source, name string) (*Store, error) {
 // Close ends the connection. What waits for an answer fails.
 func (s *Store) Close() { s.nc.Close() }
 
+// stream makes a stream, or changes the one that is there to be as it is wanted.
+func (s *Store) stream(ctx context.Context, want jetstream.StreamConfig) error {
+	for {
+		once, cancel := context.WithTimeout(ctx, attempt)
+		_, err := s.js.CreateOrUpdateStream(once, want)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if refusal := apiErrorOf(err); refusal != nil && !refusal.again() {
+			return refusal.err()
+		}
+		if err := pause(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
 // ask makes a request until it is answered or ctx ends. A request that has no answer may have been carried out: only
 // what may be repeated is asked.
 func (s *Store) ask(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {

@@ -33,22 +33,24 @@ const consumeAgain = time.Second
 func (c *Consumer) Work(ctx context.Context) {
 	var wait sync.WaitGroup
 	for range c.Concurrency {
-		wait.Go(func() { c.work(ctx) })
+		wait.Go(func() { receive(ctx, c.Queue, c.BatchMax, c.BatchWait, c.Log.With("queue", c.Name), c.deliver) })
 	}
 	wait.Wait()
 }
 
-func (c *Consumer) work(ctx context.Context) {
+// receive takes batches from a queue, one after the other, and gives them to deliver, until ctx ends. While the store is away,
+// which is logged once, it tries again.
+func receive(ctx context.Context, q *kv.Queue, most int, more time.Duration, log *slog.Logger, deliver func(batch []*kv.Delivery)) {
 	var from *kv.Consumer
-	away := false // the store, as was said
+	away := false
 	for ctx.Err() == nil {
 		var batch []*kv.Delivery
 		var err error
 		if from == nil {
-			from, err = c.Queue.Consumer(ctx)
+			from, err = q.Consumer(ctx)
 		}
 		if err == nil {
-			batch, err = from.Take(ctx, c.BatchMax, c.BatchWait)
+			batch, err = from.Take(ctx, most, more)
 		}
 		switch {
 		case ctx.Err() != nil: // what has just come is another's
@@ -58,7 +60,7 @@ func (c *Consumer) work(ctx context.Context) {
 		case err != nil:
 			from = nil // it may have to be made again
 			if !away {
-				c.Log.Warn("queue", "queue", c.Name, "err", err)
+				log.Warn("messages cannot be taken from the store", "err", err)
 			}
 			away = true
 			select {
@@ -67,7 +69,7 @@ func (c *Consumer) work(ctx context.Context) {
 			}
 		default:
 			away = false
-			c.deliver(batch)
+			deliver(batch)
 		}
 	}
 }

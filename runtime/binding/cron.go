@@ -100,7 +100,14 @@ const ticksMax = 16
 func (t *Ticker) Work(ctx context.Context) {
 	var wait sync.WaitGroup
 	wait.Go(func() { t.send(ctx) })
-	t.take(ctx, &wait)
+	running := make(chan struct{}, ticksMax)
+	receive(ctx, t.Queue, 1, 0, t.Log.With("cron", t.Cron.Text), func(batch []*kv.Delivery) {
+		running <- struct{}{}
+		wait.Go(func() {
+			t.call(batch[0])
+			<-running
+		})
+	})
 	wait.Wait()
 }
 
@@ -137,44 +144,6 @@ func sleep(ctx context.Context, at time.Time) bool {
 		case <-ctx.Done():
 			return false
 		}
-	}
-}
-
-func (t *Ticker) take(ctx context.Context, wait *sync.WaitGroup) {
-	var from *kv.Consumer
-	away := false // the store, as was said
-	running := make(chan struct{}, ticksMax)
-	for ctx.Err() == nil {
-		var got []*kv.Delivery
-		var err error
-		if from == nil {
-			from, err = t.Queue.Consumer(ctx)
-		}
-		if err == nil {
-			got, err = from.Take(ctx, 1, 0)
-		}
-		switch {
-		case len(got) > 0 && ctx.Err() != nil: // it is another's
-			_ = got[0].Again(0)
-		case len(got) > 0:
-			running <- struct{}{}
-			wait.Go(func() {
-				t.call(got[0])
-				<-running
-			})
-		case err != nil && ctx.Err() == nil:
-			from = nil // it may have to be made again
-			if !away {
-				t.Log.Warn("cron", "cron", t.Cron.Text, "err", err)
-			}
-			away = true
-			select {
-			case <-time.After(consumeAgain):
-			case <-ctx.Done():
-			}
-			continue
-		}
-		away = false
 	}
 }
 
