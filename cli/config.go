@@ -58,7 +58,7 @@ type config struct {
 	TLS               tlsTable
 	Assets            assetsTable
 	State             stateTable
-	SecretsKey        string // path of the file with their key, relative to the file; empty when it is not set
+	Secrets           secretsTable
 	Session           sessionTable
 	RateLimits        map[string]rateLimitTable // by their names in env
 	Queues            map[string]queueTable     // by their names in env
@@ -177,7 +177,8 @@ var configKeys = map[string]func(c *config, v value) error{
 		c.Uncompressed = !on
 		return err
 	},
-	"secrets.key_file":       func(c *config, v value) (err error) { c.SecretsKey, err = v.text(); return },
+	"secrets.key_file":       func(c *config, v value) (err error) { c.Secrets.KeyFile, err = v.text(); return },
+	"secrets.required":       func(c *config, v value) (err error) { c.Secrets.Required, err = v.texts(); c.Secrets.at = v; return },
 	"session":                func(c *config, v value) error { return c.Session.read(v) },
 	"rate_limit.*":           (*config).rateLimit,
 	"queue.*":                (*config).queue,

@@ -58,7 +58,7 @@ func envTypes(p *project, vars []variable, secrets []string) map[string]string {
 			names[v.name] = "string"
 		}
 	}
-	for _, name := range secrets {
+	for _, name := range append(secrets, p.config.Secrets.Required...) {
 		names[name] = "string"
 	}
 	for name := range p.config.KV {

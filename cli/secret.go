@@ -38,6 +38,13 @@ func secretCommand() *cli.Command {
 		})
 }
 
+// secretsTable is [secrets] of fortuna.toml.
+type secretsTable struct {
+	KeyFile  string   // with their key, relative to the file; empty when it is not set
+	Required []string // names without which the app is not served
+	at       value
+}
+
 // secretsConfig is the bucket of secrets.
 func secretsConfig() kv.Config { return kv.Config{Name: "secrets", Announce: kv.Keys} }
 
@@ -49,8 +56,8 @@ const secretsKey = "secrets.key"
 func (p *project) secretKey(dir string, create bool) (key secret.Key, ok bool, err error) {
 	c := &p.config.State
 	switch {
-	case p.config.SecretsKey != "":
-		key, err = secret.ReadKey(absolute(p.root, p.config.SecretsKey))
+	case p.config.Secrets.KeyFile != "":
+		key, err = secret.ReadKey(absolute(p.root, p.config.Secrets.KeyFile))
 	case c.Cluster.configured(): // its members share one already
 		key, err = secret.ReadKey(absolute(p.root, c.Cluster.SecretFile))
 	case c.External.URL != "" && create:
@@ -160,8 +167,17 @@ func (s *state) secretsThere() []string {
 // run.
 func (s *state) env(p *project) (map[string]any, error) {
 	all, err := s.secrets(p)
-	if err != nil || len(all) == 0 {
-		return p.config.Vars, err
+	if err != nil {
+		return nil, err
+	}
+	if s != nil {
+		for _, name := range p.config.Secrets.Required {
+			_, set := all[name]
+			if _, given := p.config.Vars[name]; !set && !given {
+				return nil, p.config.Secrets.at.wrong("fortuna secret set "+name+", for serve with --serve; or a line "+name+"=... in "+devVars+", for dev",
+					"%s: %s has no value", p.config.Secrets.at.key(), name)
+			}
+		}
 	}
 	vars := maps.Clone(p.config.Vars)
 	for name, value := range all {

@@ -65,11 +65,9 @@ func openStored(c *cli.Context, create bool) (*stored, error) {
 		if err := project.ignored(dir); err != nil {
 			return nil, failed("", "%v", err)
 		}
-		s.server, err = embedded.Solo(embedded.Options{Dir: dir, StoreBytes: 1 << 50, Log: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			return nil, refused("", "%v", err)
+		if source, how, err = s.open(dir, what); err != nil {
+			return nil, err
 		}
-		source, how = s.server, what+" in "+relative(project.root, dir)
 	}
 	p.term.note("%s", p.term.err.paint(dim, "State of "+how))
 	if s.store, err = kv.Open(source, "command"); err != nil {
@@ -77,6 +75,29 @@ func openStored(c *cli.Context, create bool) (*stored, error) {
 		return nil, &problem{exitUnreachable, err.Error(), ""}
 	}
 	return s, nil
+}
+
+// comes is how long a process that has the state, and cannot be reached, may take to begin or to end.
+const comes = 5 * time.Second
+
+// open opens the state for the command alone, or reaches the process that has it.
+func (s *stored) open(dir, what string) (source kv.Source, how string, err error) {
+	how = what + " in " + relative(s.project.root, dir)
+	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		s.server, err = embedded.Solo(embedded.Options{Dir: dir, StoreBytes: 1 << 50, Log: slog.New(slog.DiscardHandler)})
+		switch {
+		case err == nil:
+			return s.server, how, nil
+		case !errors.Is(err, embedded.ErrInUse):
+			return nil, "", refused("", "%v", err)
+		}
+		if running, err := embedded.Reach(dir); err == nil {
+			return running, how + ", which is running", nil
+		}
+		if time.Since(begun) > comes {
+			return nil, "", refused("end that process, or name another directory: --dir, --serve, --persist-to", "%s", strings.TrimPrefix(err.Error(), "embedded: "))
+		}
+	}
 }
 
 func (s *stored) close() {
