@@ -298,7 +298,7 @@ func (t *stateTable) source(p *project, dir string, log *slog.Logger) (kv.Source
 	}
 	switch {
 	case errors.Is(err, embedded.ErrInUse):
-		return nil, nil, refused("stop it, or name another directory: --persist-to in dev, state.dir in "+configFile, "the state in %s is open: %v", dir, err)
+		return nil, nil, refused("stop it, or name another directory: --persist-to in dev, state.dir in "+configFile, "the state in %s is open: %s", dir, strings.TrimPrefix(err.Error(), "embedded: "))
 	case err != nil:
 		return nil, nil, refused("", "%v", err)
 	}
@@ -362,7 +362,7 @@ func (s *state) erase() error {
 	err := embedded.Erase(s.dir)
 	switch {
 	case errors.Is(err, embedded.ErrInUse):
-		return refused("stop it first", "--fresh: the state in %s is open: %v", s.dir, err)
+		return refused("stop it first", "--fresh: the state in %s is open: %s", s.dir, strings.TrimPrefix(err.Error(), "embedded: "))
 	case err != nil:
 		return failed("", "--fresh: %v", err)
 	}
