@@ -85,7 +85,9 @@ func (b *Bucket) follow(ctx context.Context, log *slog.Logger, apply func(change
 }
 
 // bound is how long ago everything that was acknowledged is known to have been applied.
-func (f *feed) bound() time.Duration { return time.Since(*f.asOf.Load()) }
+func (f *feed) bound() time.Duration { return f.boundAt(time.Now()) }
+
+func (f *feed) boundAt(now time.Time) time.Duration { return now.Sub(*f.asOf.Load()) }
 
 // listen asks for the head, from time to time.
 func (f *feed) listen(ctx context.Context) {

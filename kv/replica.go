@@ -119,18 +119,45 @@ func (r *Replica) Cached(s *Space, key string, need Need) (e Entry, ok bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.cached(subject, key, need)
+	return r.cached(Place{subject, key}, need, time.Now())
 }
 
-func (r *Replica) cached(subject, key string, need Need) (Entry, bool) {
-	t := r.slots[subject]
-	if t == nil || !t.known || need.Leader || t.entry.Rev < need.Rev && r.feed.applied.Load() < need.Rev || need.Bound > 0 && r.feed.bound() > need.Bound {
+// Place is where a key of a Space is: for who looks it up often.
+type Place struct{ subject, key string }
+
+// Place is that of a key. What is no key is at the zero Place, where nothing is.
+func (s *Space) Place(key string) Place {
+	subject, err := s.subject(key)
+	if err != nil {
+		return Place{}
+	}
+	return Place{subject, key}
+}
+
+// CachedAll is Cached for several keys: their entries are appended to into. ok is false when one of them has to be read.
+func (r *Replica) CachedAll(need Need, places []Place, into []Entry) (entries []Entry, ok bool) {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range places {
+		e, ok := r.cached(p, need, now)
+		if !ok {
+			return into, false
+		}
+		into = append(into, e)
+	}
+	return into, true
+}
+
+func (r *Replica) cached(p Place, need Need, now time.Time) (Entry, bool) {
+	t := r.slots[p.subject]
+	if t == nil || !t.known || need.Leader || t.entry.Rev < need.Rev && r.feed.applied.Load() < need.Rev || need.Bound > 0 && r.feed.boundAt(now) > need.Bound {
 		return Entry{}, false
 	}
 	r.recent.MoveToFront(t.at)
 	e := t.entry
-	e.Key = key
-	e.fade(time.Now())
+	e.Key = p.key
+	e.fade(now)
 	return e, true
 }
 
@@ -143,7 +170,7 @@ func (r *Replica) Read(ctx context.Context, s *Space, key string, need Need) (En
 	}
 	r.mu.Lock()
 	for {
-		if e, ok := r.cached(subject, key, need); ok {
+		if e, ok := r.cached(Place{subject, key}, need, time.Now()); ok {
 			r.mu.Unlock()
 			return gone(e)
 		}

@@ -1,11 +1,14 @@
 package runtime
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/kv/session"
 )
 
 // benchExchange answers into nothing.
@@ -36,7 +39,12 @@ func (x *benchExchange) End()         {}
 
 // benchServe measures an inline trip through the runtime: match, Request object, handler, answer.
 func benchServe(b *testing.B, source, method, path, body string) {
-	rt := New(Config{Loops: 1})
+	benchServeWith(b, Config{}, nil, source, method, path, body)
+}
+
+func benchServeWith(b *testing.B, cfg Config, header []exchange.Field, source, method, path, body string) {
+	cfg.Loops = 1
+	rt := New(cfg)
 	if _, err := rt.Deploy(build(b, source)); err != nil {
 		b.Fatal(err)
 	}
@@ -54,7 +62,7 @@ func benchServe(b *testing.B, source, method, path, body string) {
 	}
 	request := func() *exchange.Request {
 		q := &exchange.Request{Method: method, Target: path, Path: path, Host: "127.0.0.1:8787", Minor: 1,
-			Header: []exchange.Field{{Name: "Host", Value: "127.0.0.1:8787"}, {Name: "Accept", Value: "*/*"}}}
+			Header: append([]exchange.Field{{Name: "Host", Value: "127.0.0.1:8787"}, {Name: "Accept", Value: "*/*"}}, header...)}
 		if body != "" {
 			q.Body = []byte(body)
 		}
@@ -98,6 +106,28 @@ func BenchmarkServe_constant(b *testing.B) {
 func BenchmarkServe_echo(b *testing.B) {
 	benchServe(b, `export default { async fetch(r: Request) { return Response.json(await r.json()) } }`, "POST", "/",
 		`{"id":12345,"name":"fortuna","tags":["edge","runtime","js"],"nested":{"ok":true,"ratio":1.25,"none":null}}`)
+}
+
+// BenchmarkServe_session reads a value of a session that is cached here; what it adds is the difference to
+// BenchmarkServe_context.
+func BenchmarkServe_session(b *testing.B) {
+	cfg, _ := stateful(b, session.Config{})
+	store := cfg.Sessions.Store
+	v := store.Visit("")
+	if err := errors.Join(v.Set("n", []byte("1")), v.SetUser("anna"), v.Commit(b.Context(), nil)); err != nil {
+		b.Fatal(err)
+	}
+	token, _, _ := v.Token()
+	if err := store.Visit(token).Load(b.Context(), false); err != nil {
+		b.Fatal(err)
+	}
+	benchServeWith(b, cfg, []exchange.Field{{Name: "Cookie", Value: "sid=" + token}},
+		`export default { routes: { "/": (r: any, env: any, ctx: any) => new Response("n " + ctx.session.get("n")) } }`, "GET", "/", "")
+}
+
+func BenchmarkServe_context(b *testing.B) {
+	benchServeWith(b, Config{}, []exchange.Field{{Name: "Cookie", Value: "sid=" + strings.Repeat("x", 80)}},
+		`export default { routes: { "/": (r: any, env: any, ctx: any) => new Response("n " + (ctx ? 1 : 0)) } }`, "GET", "/", "")
 }
 
 // BenchmarkServe_module serves an app of your own: MODULE=dir/app.js go test -bench Serve_module ./runtime

@@ -17,7 +17,7 @@ import (
 )
 
 // stateful is a configuration with state in memory: env.KV, env.LOG with history, and sessions.
-func stateful(t *testing.T, cfg session.Config) (Config, *embedded.Server) {
+func stateful(t testing.TB, cfg session.Config) (Config, *embedded.Server) {
 	t.Helper()
 	server, err := embedded.Solo(embedded.Options{})
 	if err != nil {

@@ -20,7 +20,7 @@ func (v *Visit) Renewal() bool { return len(v.ops) == 0 && v.former.id == "" }
 func (v *Visit) Begins() bool { return v.rev == 0 && v.former.id == "" && len(v.ops) > 0 }
 
 // renews reports whether the session is to be renewed.
-func (v *Visit) renews() bool { return v.rev != 0 && v.stored.ageing(&v.s.cfg, time.Now()) }
+func (v *Visit) renews() bool { return v.rev != 0 && v.stored.ageing(&v.s.cfg, v.at) }
 
 // Commit makes the operations durable. If another request was first, they are made again on what that one left: those that
 // call the caller's code, by call. The error is ErrEnded when the session was ended meanwhile, kv.ErrUnavailable when nobody
@@ -119,6 +119,7 @@ func (v *Visit) write(ctx context.Context) error {
 		return err
 	}
 	s.replica.Keep(s.entries, w.Entry(rev))
+	s.locate(rec)
 	s.keep(public, rev, rec)
 	switch {
 	case v.former.id != "":

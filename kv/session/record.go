@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"maps"
 	"time"
+
+	"github.com/fortunadws/fortuna/kv"
 )
 
 // record is an entry as it is stored, in JSON. One that others may have is never changed.
@@ -15,6 +17,10 @@ type record struct {
 	AllRev  uint64                     `json:"ar,omitempty"` // that of everybody's, when it was created
 	Data    map[string]json.RawMessage `json:"d,omitempty"`
 	Flash   map[string]json.RawMessage `json:"f,omitempty"` // values to be read once
+
+	// Where the revocations are that end it when they have other revisions than these: see Store.locate.
+	places []kv.Place
+	revs   []uint64
 }
 
 func (r *record) clone() *record {

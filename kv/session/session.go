@@ -76,6 +76,7 @@ type cachedRecord struct {
 type knownToken struct {
 	token
 	public string
+	place  kv.Place // of the entry
 }
 
 // recordsMax is how many records, and how many tokens, are kept decoded.

@@ -319,12 +319,7 @@ func TestVisit_endsMeanwhile(t *testing.T) {
 		"regenerate": func(v *session.Visit) error { return v.Regenerate() },
 		"login":      func(v *session.Visit) error { return errors.Join(v.Set("n", json.RawMessage("2")), v.SetUser("anna")) },
 		"other user": func(v *session.Visit) error { return v.SetUser("bert") },
-		"renewal": func(v *session.Visit) error {
-			for !v.Changed() {
-				<-time.After(20 * time.Millisecond)
-			}
-			return nil
-		},
+		"renewal":    func(*session.Visit) error { return nil },
 	}
 	for what, end := range ends {
 		for change, make := range changes {
@@ -335,6 +330,10 @@ func TestVisit_endsMeanwhile(t *testing.T) {
 			}
 			token := leave(t, v, "")
 			v = come(t, stores[0], token)
+			for change == "renewal" && !v.Changed() {
+				<-time.After(20 * time.Millisecond)
+				v = come(t, stores[0], token)
+			}
 			id := v.ID()
 			if err := make(v); err != nil {
 				t.Fatal(err)

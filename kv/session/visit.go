@@ -15,16 +15,18 @@ import (
 // Visit is what one request has of a session. It belongs to one goroutine at a time.
 type Visit struct {
 	s      *Store
-	token  token  // as it came; without an id if none did
-	came   bool   // the client sent something in its place
-	coming string // the public id in the token; "" when it is nobody's
-	unread string // a token signed with a key that is not known here yet
+	token  token    // as it came; without an id if none did
+	came   bool     // the client sent something in its place
+	coming string   // the public id in the token; "" when it is nobody's
+	place  kv.Place // of its entry
+	unread string   // a token signed with a key that is not known here yet
 
 	id     []byte // nil until there is something to keep
 	public string
 	rev    uint64 // 0: it is not stored
 	stored *record
-	draft  *record // stored, with the operations made
+	at     time.Time // when that was read
+	draft  *record   // stored, with the operations made
 	ops    []operation
 	called bool // an operation calls the caller's code
 	former former
@@ -59,39 +61,44 @@ func (s *Store) Visit(text string) *Visit {
 
 // enter reads the token.
 func (v *Visit) enter(text string) {
-	v.token, v.coming = v.s.known(text)
+	t := v.s.known(text)
+	v.token, v.coming, v.place = t.token, t.public, t.place
 	v.seen = v.token.seen
 }
 
-// known reads a token and gives the public id in it; one that was read a moment ago costs no cryptography.
-func (s *Store) known(text string) (token, string) {
+// known reads a token; one that was read a moment ago costs no cryptography.
+func (s *Store) known(text string) knownToken {
 	s.mu.Lock()
 	t, ok := s.tokens[text]
 	s.mu.Unlock()
 	if ok {
 		if _, good := s.keys.of(t.epoch); good {
-			return t.token, t.public
+			return t
 		}
 	}
 	parsed, ok := parseToken(s.cfg.App, text, s.keys.of)
 	if !ok {
-		return token{}, ""
+		return knownToken{}
 	}
 	public := publicID(parsed.id)
+	t = knownToken{parsed, public, s.entries.Place(public)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.tokens) >= recordsMax {
 		clear(s.tokens)
 	}
-	s.tokens[text] = knownToken{parsed, public}
-	return parsed, public
+	s.tokens[text] = t
+	return t
 }
 
 // reset makes it a visit of nobody known.
 func (v *Visit) reset() {
 	v.id, v.public, v.rev, v.stored = nil, "", 0, nil
-	v.draft, v.ops, v.called = &record{}, nil, false
+	v.draft, v.ops, v.called = &empty, nil, false
 }
+
+// empty is what nobody's session holds.
+var empty record
 
 // Cached takes the entry from memory, if it is there and as fresh as it must be.
 func (v *Visit) Cached() (ok bool) {
@@ -102,29 +109,29 @@ func (v *Visit) Cached() (ok bool) {
 }
 
 func (v *Visit) cached(need kv.Need) bool {
-	r, public := v.s.replica, v.coming
-	e, ok := r.Cached(v.s.entries, public, need)
+	var room [3]kv.Entry
+	found, ok := v.s.replica.CachedAll(need, []kv.Place{v.place}, room[:0])
 	if !ok {
 		return false
 	}
-	if e.Deleted {
+	if found[0].Deleted {
 		return true
 	}
-	rec, err := v.s.decoded(public, &e)
+	e := &room[0]
+	rec, err := v.s.decoded(v.coming, e)
 	if err != nil {
 		return false
 	}
-	over := false
-	for _, o := range rec.revocations() {
-		e, ok := r.Cached(v.s.revoked, o.name, need)
-		if !ok {
-			return false
+	found, ok = v.s.replica.CachedAll(need, rec.places, room[1:1])
+	if !ok {
+		return false
+	}
+	for i := range found {
+		if !found[i].Deleted && found[i].Rev != rec.revs[i] {
+			return true // it is over
 		}
-		over = over || !e.Deleted && e.Rev != o.rev
 	}
-	if !over {
-		v.take(public, e.Rev, rec)
-	}
+	v.take(v.coming, e.Rev, rec)
 	return true
 }
 
@@ -182,7 +189,7 @@ func (v *Visit) load(ctx context.Context, need kv.Need) error {
 
 // take makes it the visit of a session, unless its time is over.
 func (v *Visit) take(public string, rev uint64, rec *record) {
-	if rec.left(&v.s.cfg, time.Now()) <= 0 {
+	if v.at = time.Now(); rec.left(&v.s.cfg, v.at) <= 0 {
 		return
 	}
 	v.id, v.public, v.rev, v.stored, v.draft = v.token.id, public, rev, rec, rec
@@ -201,8 +208,17 @@ func (s *Store) decoded(public string, e *kv.Entry) (*record, error) {
 	if err := json.Unmarshal(e.Value, rec); err != nil {
 		return nil, fmt.Errorf("session %s: %w", short(public), err)
 	}
+	s.locate(rec)
 	s.keep(public, e.Rev, rec)
 	return rec, nil
+}
+
+// locate notes in a record, which nobody else has yet, where its revocations are.
+func (s *Store) locate(rec *record) {
+	rec.places, rec.revs = nil, nil
+	for _, o := range rec.revocations() {
+		rec.places, rec.revs = append(rec.places, s.revoked.Place(o.name)), append(rec.revs, o.rev)
+	}
 }
 
 func (s *Store) keep(public string, rev uint64, rec *record) {
