@@ -77,6 +77,21 @@ func (s *Store) batch(ctx context.Context, messages []*nats.Msg) (last uint64, e
 		ctx, cancel = context.WithTimeout(ctx, attempt)
 		defer cancel()
 	}
+	for {
+		last, err := s.batchOnce(ctx, messages)
+		if refusal := apiErrorOf(err); refusal == nil || refusal.ErrCode != codeBatches {
+			if err != nil {
+				return 0, refusalOf(err)
+			}
+			return last, nil
+		}
+		if err := pause(ctx, err); err != nil { // it was not begun
+			return 0, err
+		}
+	}
+}
+
+func (s *Store) batchOnce(ctx context.Context, messages []*nats.Msg) (last uint64, err error) {
 	p, err := jetstreamext.NewBatchPublisher(s.js, jetstreamext.BatchFlowControl{})
 	if err != nil {
 		return 0, err
@@ -84,12 +99,12 @@ func (s *Store) batch(ctx context.Context, messages []*nats.Msg) (last uint64, e
 	n := len(messages) - 1
 	for _, m := range messages[:n] {
 		if err := p.AddMsg(m); err != nil {
-			return 0, fmt.Errorf("%w: %v", ErrUnavailable, err)
+			return 0, err
 		}
 	}
 	ack, err := p.CommitMsg(ctx, messages[n])
 	if err != nil {
-		return 0, refusalOf(err)
+		return 0, err
 	}
 	return ack.Sequence, nil
 }

@@ -38,6 +38,7 @@ const (
 	codeMemoryExceeded = 10028
 	codeTooLarge       = 10054
 	codeUnavailable    = 10076
+	codeBatches        = 10176 // as many are under way as a stream may have
 	codeInProcess      = 10158 // the same message was sent before, and its fate is not known yet
 )
 

@@ -52,8 +52,9 @@ type feed struct {
 
 // head is the last revision of the bucket at a moment.
 type head struct {
-	seq uint64
-	at  time.Time
+	seq    uint64
+	at     time.Time
+	before uint64 // what was applied when it was asked for
 }
 
 // follow begins a feed at what comes next. apply and reset are called from one goroutine.
@@ -95,7 +96,9 @@ func (f *feed) listen(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		once, cancel := context.WithTimeout(ctx, attempt)
+		before := f.applied.Load()
 		h, err := f.b.head(once)
+		h.before = before
 		cancel()
 		if err == nil {
 			select {
@@ -127,6 +130,12 @@ func (f *feed) run(ctx context.Context) {
 
 // told takes a head. What it counts is on its way, or lost: that is assumed when the next head comes.
 func (f *feed) told(ctx context.Context, h head) {
+	if h.seq < h.before { // the bucket was made anew
+		f.log.Warn("begin a cache anew: the bucket has", "bucket", f.b.cfg.Name)
+		f.reset()
+		f.applied.Store(h.seq)
+		f.waiting = head{}
+	}
 	if w := f.waiting; w.seq > f.applied.Load() {
 		f.fetch(ctx, w.seq)
 	}

@@ -104,6 +104,9 @@ func (l *listings) keep(k listingKey, rest []Entry) {
 
 // keys reads what is there of a prefix, sorted.
 func (s *Space) keys(ctx context.Context, prefix string) ([]Entry, error) {
+	if len(prefix) > KeyBytesMax { // no key has it; and the server closes the connection for a subject of 4,096 bytes
+		return nil, nil
+	}
 	var all []Entry
 	now := time.Now()
 	err := s.b.each(ctx, filterOf(s.base, prefix), func(subject string, e Entry) error {
@@ -153,6 +156,9 @@ func (b *Bucket) read(ctx context.Context, cfg jetstream.OrderedConsumerConfig, 
 	if err != nil {
 		return refusalOf(err)
 	}
+	defer func() { // a stream has room for a thousand; one that is not deleted goes when it has been idle
+		_ = b.s.nc.Publish("$JS.API.CONSUMER.DELETE."+b.stream+"."+c.CachedInfo().Name, nil)
+	}()
 	if c.CachedInfo().NumPending == 0 {
 		return nil
 	}

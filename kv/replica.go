@@ -72,6 +72,7 @@ type slot struct {
 	known   bool  // entry is valid
 	at      *list.Element
 	loading chan struct{} // closed when somebody's load is over
+	loads   uint64        // that have ended well
 }
 
 // Need is how fresh an entry must be. The zero Need takes what is cached, however old.
@@ -181,7 +182,7 @@ func (r *Replica) Read(ctx context.Context, s *Space, key string, need Need) (En
 		if t.loading == nil {
 			return r.load(ctx, t, key) // with the lock
 		}
-		wait := t.loading
+		wait, loads := t.loading, t.loads
 		r.mu.Unlock()
 		select {
 		case <-wait:
@@ -190,7 +191,7 @@ func (r *Replica) Read(ctx context.Context, s *Space, key string, need Need) (En
 		}
 		// Who waited for a load that began before it asked may not take its entry as fresh, but needs no other if it is.
 		r.mu.Lock()
-		if need.Bound > 0 && r.feed.bound() > need.Bound {
+		if t.loads > loads {
 			need.Bound = 0
 		}
 	}
@@ -200,6 +201,7 @@ func (r *Replica) Read(ctx context.Context, s *Space, key string, need Need) (En
 // meanwhile finds the slot: the later one stays.
 func (r *Replica) load(ctx context.Context, t *slot, key string) (Entry, error) {
 	t.loading = make(chan struct{})
+	before, known := t.entry.Rev, t.known
 	r.mu.Unlock()
 	e, err := r.b.leader(ctx, t.subject)
 	r.mu.Lock()
@@ -215,11 +217,18 @@ func (r *Replica) load(ctx context.Context, t *slot, key string) (Entry, error) 
 	if errors.Is(err, ErrNotFound) {
 		e.Deleted = true
 	}
-	if !t.known || e.Rev >= t.entry.Rev || e.Rev == 0 {
-		r.set(t, e)
-	}
+	t.loads++
+	r.loaded(t, e, before, known)
 	e.Key = key
 	return gone(e)
+}
+
+// loaded takes what the leader had. before and known are the slot's when it was asked: that there is nothing has no revision, and
+// is older than what was announced meanwhile.
+func (r *Replica) loaded(t *slot, e Entry, before uint64, known bool) {
+	if !t.known || e.Rev >= t.entry.Rev || e.Rev == 0 && known && t.entry.Rev == before {
+		r.set(t, e)
+	}
 }
 
 func gone(e Entry) (Entry, error) {

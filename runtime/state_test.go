@@ -525,3 +525,43 @@ func TestSessions(t *testing.T) {
 		{`await ctx.sessions.revokeUser("")`, `throws TypeError: ctx.sessions.revokeUser: the user must be a string of 1 to 256 bytes, got ''`},
 	})
 }
+
+// A save that nobody awaits is one, and the answer waits for it.
+func TestSession_saveNotAwaited(t *testing.T) {
+	cfg, _ := stateful(t, session.Config{})
+	runCases(t, cfg, [][2]string{
+		{`return "warm"`, "warm"},
+		{`s.inc("n"); s.save(); s.inc; return "ok"`, "ok"},
+		{`return s.get("n")`, "1"},
+	})
+	if n, err := cfg.Sessions.Store.Count(t.Context()); n != 1 {
+		t.Errorf("%d sessions of one request (%v)", n, err)
+	}
+}
+
+// Several changes may be asked for without waiting.
+func TestKV_watchTwice(t *testing.T) {
+	cfg, _ := stateful(t, session.Config{})
+	runCases(t, cfg, [][2]string{
+		{`await env.KV.put("a", "1"); await env.KV.put("b", "2"); return "ok"`, "ok"},
+		{`const w = env.KV.watch("*"); const [x, y] = await Promise.all([w.next(), w.next()]); w.return(); return [x.value.key, y.value.key].sort()`, "a,b"},
+	})
+}
+
+// A strict route is strict however its path is spelled.
+func TestSession_strictPath(t *testing.T) {
+	cfg, server := stateful(t, session.Config{Stale: time.Hour})
+	h := start(t, cfg, `export default { routes: {
+		"/set": (r: any, env: any, ctx: any) => { ctx.session.inc("n"); return new Response("ok") },
+		"/strict/plain": (r: any, env: any, ctx: any) => new Response("of the session: " + ctx.session.get("n")),
+	}, fetch: (r: any, env: any, ctx: any) => new Response(new URL(r.url).pathname + ctx.session.get("n")) }`)
+	b := &jar{}
+	b.take(h.begin("GET", "/set", "").wait(t).header)
+	server.Close()
+	time.Sleep(2500 * time.Millisecond)
+	for _, target := range []string{"/strict/plain", "/%73trict/plain", "/x/../strict/other", "/%2e/strict/other"} {
+		if x := h.begin("GET", target, "", b.fields()...).wait(t); x.status != 503 {
+			t.Errorf("%s: %d %.80s, want 503", target, x.status, x.body)
+		}
+	}
+}

@@ -101,6 +101,14 @@ func (inv *invocation) keepVisit(a web.Answer) (waits bool) {
 	if v == nil || v.Known() != nil || !v.Changed() {
 		return false
 	}
+	if v.Busy() { // code has not awaited its save
+		v.WhenSaved(func() {
+			if !inv.keepVisit(a) {
+				inv.complete(a)
+			}
+		})
+		return true
+	}
 	if inv.ctx == nil {
 		inv.park()
 	}

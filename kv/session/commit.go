@@ -62,10 +62,11 @@ func (v *Visit) commit(ctx context.Context, call func(job func() error) error) e
 			return err
 		}
 		v.s.say("destroyed", v.former.id)
-		v.former = former{}
+		v.former, v.destroyed = former{}, true
 		if len(v.ops) == 0 {
 			return nil
 		}
+		at = "" // what follows begins another
 	}
 	if e, ok := v.s.replica.Cached(v.s.entries, at, kv.Need{}); at != "" && ok && e.Rev > max(v.rev, v.former.rev) {
 		if err := v.rebase(ctx, at, call); err != nil {

@@ -20,7 +20,8 @@ type keys struct {
 	keep    time.Duration
 	ring    atomic.Pointer[[]key] // oldest first
 	asking  sync.Mutex
-	asked   time.Time // when a key that is not known was last asked for
+	asked   time.Time // when a key that is not known was last asked for,
+	answer  error     // and what came of that
 	ends    []func()
 }
 
@@ -136,15 +137,19 @@ func (k *keys) read(ctx context.Context) error {
 // askEvery is how often a key that is not known is asked for at most: anybody can name one.
 const askEvery = time.Second
 
-// learn asks for a key that another node may have made this very moment.
-func (k *keys) learn(ctx context.Context, epoch uint64) {
+// learn asks for a key that another node may have made this very moment. The error says that nobody knows whether there is one.
+func (k *keys) learn(ctx context.Context, epoch uint64) error {
 	k.asking.Lock()
 	defer k.asking.Unlock()
-	if _, known := k.of(epoch); known || time.Since(k.asked) < askEvery {
-		return
+	if _, known := k.of(epoch); known {
+		return nil
 	}
+	if time.Since(k.asked) < askEvery {
+		return k.answer
+	}
+	k.answer = k.read(ctx)
 	k.asked = time.Now()
-	_ = k.read(ctx) // then it is not known
+	return k.answer
 }
 
 // newest signs.

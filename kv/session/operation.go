@@ -32,8 +32,19 @@ func (v *Visit) do(op operation) error {
 	return nil
 }
 
+// storable says what speaks against a JSON text: one that nests ten thousand deep cannot be written again.
+func storable(value json.RawMessage) error {
+	if !json.Valid(value) {
+		return fmt.Errorf("%w: it nests too deep, or is no JSON", ErrKind)
+	}
+	return nil
+}
+
 // Set keeps a JSON text under a name.
 func (v *Visit) Set(name string, value json.RawMessage) error {
+	if err := storable(value); err != nil {
+		return err
+	}
 	return v.do(func(r *record) error {
 		put(&r.Data, name, value)
 		return nil
@@ -73,6 +84,11 @@ func (v *Visit) Add(name string, n float64) (sum float64, err error) {
 
 // Push appends JSON texts to the array under a name, an empty one if there is none.
 func (v *Visit) Push(name string, values ...json.RawMessage) error {
+	for _, value := range values {
+		if err := storable(value); err != nil {
+			return err
+		}
+	}
 	return v.do(func(r *record) error {
 		text := bytes.TrimSpace(r.Data[name])
 		if len(text) == 0 {
@@ -95,6 +111,9 @@ func (v *Visit) Push(name string, values ...json.RawMessage) error {
 
 // SetFlash keeps a JSON text to be taken once.
 func (v *Visit) SetFlash(name string, value json.RawMessage) error {
+	if err := storable(value); err != nil {
+		return err
+	}
 	return v.do(func(r *record) error {
 		put(&r.Flash, name, value)
 		return nil

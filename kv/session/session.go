@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -134,6 +135,9 @@ type turn struct {
 	users int
 }
 
+// errTurn is the time being up before the requests ahead had made their changes: the store has not failed.
+var errTurn = fmt.Errorf("%w: other requests are changing the session", kv.ErrUnavailable)
+
 // enter waits for the turn on an entry: requests of one process need not overtake each other.
 func (s *Store) enter(ctx context.Context, id string) (leave func(), err error) {
 	s.mu.Lock()
@@ -156,7 +160,7 @@ func (s *Store) enter(ctx context.Context, id string) (leave func(), err error) 
 		return func() { <-t.busy; done() }, nil
 	case <-ctx.Done():
 		done()
-		return nil, kv.ErrUnavailable
+		return nil, errTurn
 	}
 }
 
@@ -168,6 +172,9 @@ func (s *Store) silent() bool { return time.Now().UnixNano() < s.silence.Load() 
 
 // noticed keeps in mind whether the store has answered.
 func (s *Store) noticed(err error) {
+	if errors.Is(err, errTurn) {
+		return
+	}
 	if errors.Is(err, kv.ErrUnavailable) {
 		s.silence.Store(time.Now().Add(silenceFor).UnixNano())
 	} else {

@@ -31,11 +31,12 @@ type Visit struct {
 	called bool // an operation calls the caller's code
 	former former
 
-	updating bool
-	busy     bool // a fork of it is being committed
-	began    bool
-	seen     uint64 // of other state, by the end of the request
-	told     uint64 // the revision that the client knows of
+	updating  bool
+	busy      bool // a fork of it is being committed
+	destroyed bool // by Destroy
+	began     bool
+	seen      uint64 // of other state, by the end of the request
+	told      uint64 // the revision that the client knows of
 }
 
 // former is the session that the visit leaves behind.
@@ -140,7 +141,9 @@ func (v *Visit) cached(need kv.Need) bool {
 func (v *Visit) Load(ctx context.Context, strict bool) error {
 	need, err := kv.Need{Rev: v.token.rev, Bound: Strict}, error(kv.ErrUnavailable)
 	if v.unread != "" {
-		v.s.keys.learn(ctx, epochOf(v.unread))
+		if err := v.s.keys.learn(ctx, epochOf(v.unread)); err != nil {
+			return fmt.Errorf("%w: who signed the token is not known: %v", kv.ErrUnavailable, err)
+		}
 		v.enter(v.unread)
 		if v.unread = ""; v.coming == "" {
 			return nil
@@ -295,6 +298,9 @@ func (v *Visit) SetUser(user string) error {
 	if user == v.draft.User && len(v.ops) == 0 && v.stored != nil {
 		return nil
 	}
+	if err := v.outside(); err != nil {
+		return err
+	}
 	now := time.Now().UnixMilli()
 	err := v.do(func(r *record) error {
 		r.User, r.UserRev, r.Created = user, 0, now
@@ -308,7 +314,7 @@ func (v *Visit) SetUser(user string) error {
 
 // Regenerate gives the session a new id. The former one is over when Commit returns.
 func (v *Visit) Regenerate() error {
-	if err := v.open(); err != nil {
+	if err := v.outside(); err != nil {
 		return err
 	}
 	if v.rev != 0 {
@@ -320,7 +326,7 @@ func (v *Visit) Regenerate() error {
 
 // Destroy ends the session. What is changed afterwards begins another.
 func (v *Visit) Destroy() error {
-	if err := v.open(); err != nil {
+	if err := v.outside(); err != nil {
 		return err
 	}
 	former := former{id: v.public, rev: v.rev, rec: v.stored}
@@ -332,6 +338,17 @@ func (v *Visit) Destroy() error {
 	v.former = former
 	return nil
 }
+
+// outside is open, and refuses what Update cannot make again.
+func (v *Visit) outside() error {
+	if v.updating {
+		return errors.New("in the function of update only values can be changed: do this before it or after")
+	}
+	return v.open()
+}
+
+// Updating reports whether the function of Update runs.
+func (v *Visit) Updating() bool { return v.updating }
 
 // open says why nothing can be changed now, or nil.
 func (v *Visit) open() error {
@@ -369,7 +386,11 @@ func (v *Visit) Began() { v.began = true }
 // Token is what the client must be told: another token (set), to forget the one it has (clear), or nothing.
 func (v *Visit) Token() (text string, set, clear bool) {
 	if v.rev == 0 {
-		return "", false, v.came
+		// The token of a session that others have ended stays: the client may have got a better one meanwhile, of the same name.
+		return "", false, v.came && (v.destroyed || v.coming == "")
+	}
+	if over, _ := v.s.over(v.public, v.stored); over {
+		return "", false, false // so may it here
 	}
 	newest := v.s.keys.newest()
 	if v.token.id != nil && string(v.token.id) == string(v.id) && v.rev <= v.told && v.seen == v.token.seen && v.token.epoch == newest.Epoch {

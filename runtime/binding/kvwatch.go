@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
+	synced "sync/atomic" // atomic is env.NAME.atomic()
 
 	"github.com/dop251/goja"
 
@@ -18,8 +20,9 @@ type watch struct {
 	prefix  string
 	exact   bool
 	read    read
-	watcher *kv.Watcher // nil until the first next
-	over    bool
+	taking  sync.Mutex                 // held while a change is waited for
+	watcher synced.Pointer[kv.Watcher] // nil until the first next
+	over    synced.Bool
 }
 
 var watchClass = web.NewClass("KVWatcher")
@@ -57,7 +60,7 @@ func (n *namespace) watch(r *web.Realm, c goja.FunctionCall) goja.Value {
 
 // next gives the next change, with its value. A value that has been replaced already is skipped: its successor comes.
 func (w *watch) next(r *web.Realm) goja.Value {
-	if w.over {
+	if w.over.Load() {
 		return object(r, "value", goja.Undefined(), "done", true)
 	}
 	return r.Await(w.n.what("watch"), func(ctx context.Context) func() goja.Value {
@@ -78,14 +81,20 @@ func (w *watch) next(r *web.Realm) goja.Value {
 
 // take waits for the next change.
 func (w *watch) take(ctx context.Context) (e kv.Entry, err error) {
-	if w.watcher == nil {
-		if w.watcher, err = w.n.Replica.Watch(ctx, w.n.Space, w.prefix); err != nil {
+	w.taking.Lock() // code may ask for several without waiting
+	defer w.taking.Unlock()
+	watcher := w.watcher.Load()
+	if watcher == nil {
+		if watcher, err = w.n.Replica.Watch(ctx, w.n.Space, w.prefix); err != nil {
 			return e, err
 		}
-		context.AfterFunc(ctx, w.watcher.Close) // with the invocation
+		context.AfterFunc(ctx, watcher.Close) // with the invocation
+		if w.watcher.Store(watcher); w.over.Load() {
+			watcher.Close()
+		}
 	}
 	for {
-		if e, err = w.watcher.Next(ctx); err != nil {
+		if e, err = watcher.Next(ctx); err != nil {
 			return e, err
 		}
 		if w.exact && e.Key != w.prefix {
@@ -105,8 +114,8 @@ func (w *watch) take(ctx context.Context) (e kv.Entry, err error) {
 }
 
 func (w *watch) close() {
-	w.over = true
-	if w.watcher != nil {
-		w.watcher.Close()
+	w.over.Store(true)
+	if watcher := w.watcher.Load(); watcher != nil {
+		watcher.Close()
 	}
 }

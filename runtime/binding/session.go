@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"path"
 	"reflect"
 	"slices"
 	"strconv"
@@ -52,6 +53,7 @@ type Visit struct {
 	strict bool
 	err    error // why nobody knows whose it is
 	object *goja.Object
+	saved  func() // to be called when the Save that is under way has ended; nil for nothing
 	call   func(ctx context.Context, job func() error) error
 }
 
@@ -59,7 +61,7 @@ type Visit struct {
 // request must not be served: a page of another origin made it, with the visitor's cookie.
 func (s *Sessions) Begin(q *exchange.Request) (v *Visit, ready, refused bool) {
 	text := sessionCookie(q)
-	v = &Visit{Visit: s.Store.Visit(text), s: s, client: q.Remote.Addr(), secure: q.TLS, cross: !sameOrigin(q, s.Origins), strict: matches(s.Strict, q.Path)}
+	v = &Visit{Visit: s.Store.Visit(text), s: s, client: q.Remote.Addr(), secure: q.TLS, cross: !sameOrigin(q, s.Origins), strict: s.strict(q.Path)}
 	if v.cross && text != "" {
 		return v, true, true
 	}
@@ -123,6 +125,18 @@ func sameOrigin(q *exchange.Request, trusted []string) bool {
 	return err == nil && u.Host == q.Host
 }
 
+// strict reports whether a path is one of Strict in any spelling that a router may take for it.
+func (s *Sessions) strict(p string) bool {
+	if len(s.Strict) == 0 {
+		return false
+	}
+	plain := p
+	if decoded, err := url.PathUnescape(p); err == nil {
+		plain = decoded
+	}
+	return matches(s.Strict, p) || matches(s.Strict, plain) || matches(s.Strict, path.Clean("/"+plain))
+}
+
 func matches(patterns []string, path string) bool {
 	for _, p := range patterns {
 		if prefix, ok := strings.CutSuffix(p, "*"); ok && strings.HasPrefix(path, prefix) || p == path {
@@ -167,8 +181,17 @@ func (v *Visit) Save() (work func(ctx context.Context) error, joined func(err er
 		defer cancel()
 		return fork.Commit(ctx, func(job func() error) error { return v.call(ctx, job) })
 	}
-	return work, func(err error) { v.Join(fork, err) }
+	return work, func(err error) {
+		v.Join(fork, err)
+		if next := v.saved; next != nil {
+			v.saved = nil
+			next()
+		}
+	}
 }
+
+// WhenSaved has next called, in a turn, when the Save that is under way has ended.
+func (v *Visit) WhenSaved(next func()) { v.saved = next }
 
 // Object is ctx.session. call runs a job in a turn of the invocation, from any other goroutine, and returns its error, or
 // that of ctx.
@@ -358,8 +381,11 @@ func init() {
 			var work func(ctx context.Context) error
 			var joined func(err error)
 			v.change(r, "save", func() error {
-				if v.Busy() {
+				switch {
+				case v.Busy():
 					return errors.New("the session is being saved already: await that")
+				case v.Updating():
+					return errors.New("in the function of update only values can be changed: save after it")
 				}
 				work, joined = v.Save()
 				return nil
