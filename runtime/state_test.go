@@ -565,3 +565,33 @@ func TestSession_strictPath(t *testing.T) {
 		}
 	}
 }
+
+// An answer with a visitor's cookie is nobody else's, whatever its handler says.
+func TestSession_publicAnswer(t *testing.T) {
+	cfg, _ := stateful(t, session.Config{})
+	h := start(t, cfg, `export default { fetch(r: any, env: any, ctx: any) {
+		ctx.session.inc("n")
+		return new Response("ok", { headers: { "Cache-Control": r.url.slice(-1) === "p" ? "public, max-age=600" : "max-age=5, S-MaxAge=600" } })
+	} }`)
+	for _, target := range []string{"/p", "/s"} {
+		x := h.begin("GET", target, "").wait(t)
+		var said []string
+		for _, f := range x.header {
+			if exchange.EqualFold(f.Name, "cache-control") {
+				said = append(said, f.Value)
+			}
+		}
+		if !slices.Equal(said, []string{"private"}) {
+			t.Errorf("%s: %q", target, said)
+		}
+	}
+}
+
+// A number as long as a client likes is none.
+func TestKV_longSum(t *testing.T) {
+	cfg, _ := stateful(t, session.Config{})
+	runCases(t, cfg, [][2]string{
+		{`await env.KV.atomic().sum("n", "9".repeat(1001)).commit()`, "throws TypeError: env.KV.atomic: sum adds a whole number..."},
+		{`await env.KV.put("n", "9".repeat(1001)); return await env.KV.atomic().sum("n", 1).commit()`, "throws TypeError: ..."},
+	})
+}

@@ -2,6 +2,8 @@ package runtime
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/dop251/goja"
@@ -144,10 +146,22 @@ func (inv *invocation) sessionFields(header []exchange.Field) []exchange.Field {
 	}
 	fields := inv.visit.Fields(seen)
 	inv.visit.Began()
-	if len(fields) > 0 && !mentions(header, "cache-control") {
-		fields = append(fields, exchange.Field{Name: "Cache-Control", Value: "private"}) // nobody else's answer has this cookie
+	if len(fields) > 0 {
+		header = unshared(header)
 	}
 	return append(header, fields...)
+}
+
+// unshared lets no shared cache keep an answer that has a visitor's cookie, whatever its handler says of it.
+func unshared(header []exchange.Field) []exchange.Field {
+	header = slices.DeleteFunc(slices.Clone(header), func(f exchange.Field) bool {
+		value := strings.ToLower(f.Value)
+		return exchange.EqualFold(f.Name, "cache-control") && (strings.Contains(value, "public") || strings.Contains(value, "s-maxage"))
+	})
+	if !mentions(header, "cache-control") {
+		header = append(header, exchange.Field{Name: "Cache-Control", Value: "private"})
+	}
+	return header
 }
 
 func mentions(header []exchange.Field, name string) bool {

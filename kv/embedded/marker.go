@@ -46,6 +46,9 @@ func Erase(dir string) error {
 	if err != nil {
 		return fmt.Errorf("read the state directory's marker: %w", err)
 	}
+	if k := strings.TrimSpace(string(kind)); k != "solo" && !strings.HasPrefix(k, "cluster-") || filepath.Base(k) != k {
+		return fmt.Errorf("erase state: the marker in %q names no store of ours: %q", dir, k)
+	}
 	// The marker is deleted last: what is half erased is erased again.
 	for _, name := range []string{filepath.Base(strings.TrimSpace(string(kind))), socketName, markerName} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {

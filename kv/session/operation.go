@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // operation is a change of a record, which can be made again on another.
@@ -169,5 +170,5 @@ func put(m *map[string]json.RawMessage, name string, value json.RawMessage) {
 	if *m == nil {
 		*m = map[string]json.RawMessage{}
 	}
-	(*m)[name] = value
+	(*m)[strings.Clone(name)] = bytes.Clone(value) // else what code cut them from would stay
 }

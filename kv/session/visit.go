@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fortunadws/fortuna/kv"
@@ -88,7 +89,7 @@ func (s *Store) known(text string) knownToken {
 	if len(s.tokens) >= recordsMax {
 		clear(s.tokens)
 	}
-	s.tokens[text] = t
+	s.tokens[strings.Clone(text)] = t // else all of the request that it is cut from would stay
 	return t
 }
 
@@ -301,6 +302,7 @@ func (v *Visit) SetUser(user string) error {
 	if err := v.outside(); err != nil {
 		return err
 	}
+	user = strings.Clone(user) // else what code cut it from would stay
 	now := time.Now().UnixMilli()
 	err := v.do(func(r *record) error {
 		r.User, r.UserRev, r.Created = user, 0, now

@@ -22,6 +22,9 @@ type atomic struct {
 	done   bool
 }
 
+// sumDigitsMax bounds the numbers that are added.
+const sumDigitsMax = 1000
+
 // sum is a number to be added to the one that a key holds as decimal text.
 type sum struct {
 	key string
@@ -63,7 +66,11 @@ func init() {
 			a.writes = append(a.writes, kv.Write{Key: a.n.key(r, "atomic", c.Argument(0)), Delete: true})
 		}),
 		change("sum", 2, func(a *atomic, r *web.Realm, c goja.FunctionCall) {
-			add, ok := new(big.Int).SetString(c.Argument(1).String(), 10)
+			digits := c.Argument(1).String()
+			add, ok := new(big.Int), len(digits) <= sumDigitsMax // to read a million takes seconds
+			if ok {
+				_, ok = add.SetString(digits, 10)
+			}
 			if !ok {
 				panic(r.TypeError("%s: sum adds a whole number or a BigInt, got %s", a.n.what("atomic"), r.Inspect(c.Argument(1))))
 			}
@@ -145,7 +152,10 @@ func (a *atomic) added(ctx context.Context, s sum) (kv.Write, error) {
 	case err != nil:
 		return kv.Write{}, err
 	default:
-		if _, ok := total.SetString(strings.TrimSpace(string(e.Value)), 10); !ok || len(e.Value) > 1000 {
+		if len(e.Value) > sumDigitsMax {
+			return kv.Write{}, errNotNumber
+		}
+		if _, ok := total.SetString(strings.TrimSpace(string(e.Value)), 10); !ok {
 			return kv.Write{}, errNotNumber
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -52,7 +53,7 @@ func (l *RateLimit) limit(r *web.Realm, options goja.Value) goja.Value {
 	if v == nil || web.Kind(v) != "a string" && web.Kind(v) != "a number" {
 		panic(r.TypeError("%s: takes { key }, a string that tells callers apart; got %s", what, web.Kind(v)))
 	}
-	key := web.Text(v)
+	key := strings.Clone(web.Text(v)) // else what it is cut from would stay
 	if key == "" || len(key) > kv.KeyBytesMax {
 		panic(r.TypeError("%s: the key has %d bytes, from 1 to %d are possible", what, len(key), kv.KeyBytesMax))
 	}
