@@ -13,6 +13,9 @@ import (
 	"github.com/nats-io/nuid"
 )
 
+// countersBytesMax bounds the memory of the counters of a name.
+const countersBytesMax = 64 << 20
+
 // Counters are numbers under keys that everybody may add to without reading them, and that are forgotten when nobody has for a
 // while. They live in memory.
 type Counters struct {
@@ -28,6 +31,8 @@ func (s *Store) Counters(ctx context.Context, name string, kept time.Duration) (
 	c := &Counters{s: s, base: "fortuna.counter." + name + "."}
 	want := jetstream.StreamConfig{
 		Name: "COUNT_" + name, Subjects: []string{c.base + ">"}, MaxMsgsPerSubject: 1, MaxAge: kept, Duplicates: min(duplicates, kept),
+		// Of more keys than fit, which a client may make up, those that were counted longest ago are forgotten.
+		MaxBytes: countersBytesMax, Discard: jetstream.DiscardOld,
 		Storage: jetstream.MemoryStorage, Replicas: s.replicas, AllowMsgCounter: true, AllowDirect: true,
 	}
 	if err := s.stream(ctx, want); err != nil {

@@ -2,6 +2,8 @@ package kv
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,13 +25,32 @@ func (x External) Connect(name string, more ...nats.Option) (*nats.Conn, error) 
 	}
 	nc, err := nats.Connect(x.URL, options...)
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS: %w", err) // the URL may hold a password
+		return nil, fmt.Errorf("connect to NATS: %s", x.hidden(err.Error()))
 	}
 	if !nc.HeadersSupported() || nc.MaxPayload() < payloadBytesMax {
 		defer nc.Close()
 		return nil, fmt.Errorf("connect to NATS: the server allows messages of %d bytes, fortuna needs %d: set max_payload", nc.MaxPayload(), payloadBytesMax)
 	}
 	return nc, nil
+}
+
+// userinfo is what stands before the host of a URL.
+var userinfo = regexp.MustCompile(`(//|"|^)[^/@"\s]*@`)
+
+// hidden takes what may be a password out of a text that may quote the URL.
+func (x External) hidden(text string) string {
+	for u := range strings.SplitSeq(x.URL, ",") {
+		_, rest, _ := strings.Cut(u, "//")
+		if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+			text = strings.ReplaceAll(text, rest[:i], "***")
+			for part := range strings.SplitSeq(rest[:i], ":") {
+				if len(part) > 2 {
+					text = strings.ReplaceAll(text, part, "***")
+				}
+			}
+		}
+	}
+	return userinfo.ReplaceAllString(text, "$1***@")
 }
 
 // Replicas is how many copies of each bucket are kept.

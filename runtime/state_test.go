@@ -595,3 +595,13 @@ func TestKV_longSum(t *testing.T) {
 		{`await env.KV.put("n", "9".repeat(1001)); return await env.KV.atomic().sum("n", 1).commit()`, "throws TypeError: ..."},
 	})
 }
+
+// What is to expire in a far future expires in as far a one as there is.
+func TestKV_farExpiration(t *testing.T) {
+	cfg, _ := stateful(t, session.Config{})
+	runCases(t, cfg, [][2]string{
+		{`return await env.KV.put("a", "1", { expirationTtl: 9e9 }) > 0`, "true"},
+		{`return await env.KV.put("a", "1", { expirationTtl: 1e15 }) > 0`, "true"},
+		{`return await env.KV.put("a", "1", { expiration: Date.now() }) > 0`, "true"},
+	})
+}

@@ -39,7 +39,7 @@ func (v *Visit) Commit(ctx context.Context, call func(job func() error) error) e
 		}
 	}
 	v.s.noticed(err)
-	if errors.Is(err, kv.ErrUnavailable) && v.Renewal() {
+	if (errors.Is(err, kv.ErrUnavailable) || errors.Is(err, kv.ErrFull)) && v.Renewal() {
 		return nil // it was only to be renewed, and will be by the next request
 	}
 	return err

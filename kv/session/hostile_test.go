@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fortunadws/fortuna/kv"
 	"github.com/fortunadws/fortuna/kv/embedded"
 	"github.com/fortunadws/fortuna/kv/session"
 )
@@ -147,5 +148,54 @@ func TestVisit_refuses(t *testing.T) {
 		if !errors.Is(err, session.ErrKind) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// narrow is a server whose disk may be full.
+type narrow struct {
+	*embedded.Server
+	full *bool
+}
+
+func (n narrow) Full(int) bool { return *n.full }
+
+// A request that only reads does not fail because there is no room to renew its session.
+func TestVisit_renewalFull(t *testing.T) {
+	server, err := embedded.Solo(embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	full := false
+	store, err := kv.Open(narrow{server, &full}, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	b, err := store.Bucket(within(t), kv.Config{Name: "sessions"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := b.Replica(within(t), 1<<20, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	s, err := session.Open(within(t), b, r, session.Config{App: "shop", Idle: 4 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	v := come(t, s, "")
+	set(t, v, "a", "1")
+	token := leave(t, v, "")
+	time.Sleep(2200 * time.Millisecond)
+	full = true
+	v = come(t, s, token)
+	if v.Get("a") == nil || !v.Changed() || !v.Renewal() {
+		t.Fatal("it is not due to be renewed")
+	}
+	if err := v.Commit(within(t), own); err != nil {
+		t.Fatalf("a request that reads: %v", err)
 	}
 }

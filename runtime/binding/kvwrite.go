@@ -76,7 +76,7 @@ func (n *namespace) writeOptions(r *web.Realm, method string, w *kv.Write, o *go
 		if left < 1 {
 			panic(r.TypeError("%s: the value would have expired already; a time to live is 1 second or more", n.what(method)))
 		}
-		w.TTL = min(time.Duration(min(left, 1e10))*time.Second, kvTTLMax)
+		w.TTL = time.Duration(min(left, kvTTLMax.Seconds())) * time.Second
 	}
 	n.condition(r, method, w, o)
 }
