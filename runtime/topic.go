@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/fortunadws/fortuna/edge/exchange"
@@ -24,6 +25,7 @@ func (t *topics) join(s *socket, topic string, max int) error {
 	if _, has := s.topics[topic]; !has && len(s.topics) >= max {
 		return fmt.Errorf("the socket has %d topics: limits.topics_max = %d", len(s.topics), max)
 	}
+	topic = strings.Clone(topic) // else the message that code cut it from would stay
 	if t.members == nil {
 		t.members = map[string]map[*socket]struct{}{}
 	}
