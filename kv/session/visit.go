@@ -391,12 +391,12 @@ func (v *Visit) Token() (text string, set, clear bool) {
 		// The token of a session that others have ended stays: the client may have got a better one meanwhile, of the same name.
 		return "", false, v.came && (v.destroyed || v.coming == "")
 	}
-	if over, _ := v.s.over(v.public, v.stored); over {
-		return "", false, false // so may it here
-	}
 	newest := v.s.keys.newest()
 	if v.token.id != nil && string(v.token.id) == string(v.id) && v.rev <= v.told && v.seen == v.token.seen && v.token.epoch == newest.Epoch {
 		return "", false, false
+	}
+	if over, _ := v.s.over(v.public, v.stored); over {
+		return "", false, false // so may it here
 	}
 	t := token{id: v.id, rev: max(v.rev, v.told), seen: v.seen}
 	return t.sign(v.s.cfg.App, newest), true, false

@@ -130,6 +130,9 @@ func (s *Sessions) strict(p string) bool {
 	if len(s.Strict) == 0 {
 		return false
 	}
+	if !strings.Contains(p, "%") && !strings.Contains(p, "/.") && !strings.Contains(p, "//") { // as nearly all are
+		return matches(s.Strict, p)
+	}
 	plain := p
 	if decoded, err := url.PathUnescape(p); err == nil {
 		plain = decoded
