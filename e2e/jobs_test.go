@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -117,15 +116,12 @@ func TestCluster_jobs(t *testing.T) {
 		}
 	}
 
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		time.Sleep(300 * time.Millisecond) // in the midst of it
-		nodes[2].crash()
-	})
 	for i := 60; i < 160; i++ {
+		if i == 90 { // in the midst of it
+			nodes[2].crash()
+		}
 		send(nodes[i%2], 5*i, 5*i+5)
 	}
-	wait.Wait()
 	handled(time.Minute)
 	nodes[2].start()
 	send(nodes[2], 800, 805)

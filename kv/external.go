@@ -1,9 +1,9 @@
 package kv
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
-	"strings"
+	"net/url"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,33 +24,18 @@ func (x External) Connect(name string, more ...nats.Option) (*nats.Conn, error) 
 		options = append(options, nats.UserCredentials(x.Credentials))
 	}
 	nc, err := nats.Connect(x.URL, options...)
-	if err != nil {
-		return nil, fmt.Errorf("connect to NATS: %s", x.hidden(err.Error()))
+	var unread *url.Error
+	switch {
+	case errors.As(err, &unread): // it quotes the URL, which may hold a password
+		return nil, errors.New("connect to NATS: the URL cannot be read: it is like nats://user:password@host:4222, with %XX for what is special in a URL")
+	case err != nil:
+		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
 	if !nc.HeadersSupported() || nc.MaxPayload() < payloadBytesMax {
 		defer nc.Close()
 		return nil, fmt.Errorf("connect to NATS: the server allows messages of %d bytes, fortuna needs %d: set max_payload", nc.MaxPayload(), payloadBytesMax)
 	}
 	return nc, nil
-}
-
-// userinfo is what stands before the host of a URL.
-var userinfo = regexp.MustCompile(`(//|"|^)[^/@"\s]*@`)
-
-// hidden takes what may be a password out of a text that may quote the URL.
-func (x External) hidden(text string) string {
-	for u := range strings.SplitSeq(x.URL, ",") {
-		_, rest, _ := strings.Cut(u, "//")
-		if i := strings.LastIndexByte(rest, '@'); i >= 0 {
-			text = strings.ReplaceAll(text, rest[:i], "***")
-			for part := range strings.SplitSeq(rest[:i], ":") {
-				if len(part) > 2 {
-					text = strings.ReplaceAll(text, part, "***")
-				}
-			}
-		}
-	}
-	return userinfo.ReplaceAllString(text, "$1***@")
 }
 
 // Replicas is how many copies of each bucket are kept.
