@@ -47,7 +47,7 @@ func (s *state) crew(p *project, handlers []string, code *runtime.Runtime) (crew
 	}
 	if slices.Contains(handlers, "scheduled") {
 		for _, cron := range p.config.Crons {
-			q, err := s.queues(p, kv.QueuesConfig{Name: "ticks", Remember: binding.TickKept, Kept: binding.TickKept})
+			q, err := s.queues(kv.QueuesConfig{Name: "ticks", Remember: binding.TickKept, Kept: binding.TickKept})
 			if err != nil {
 				return nil, err
 			}

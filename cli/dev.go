@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/fortunadws/fortuna/runtime"
 )
 
 func devCommand() *cli.Command {
@@ -113,8 +115,11 @@ func dev(p *process, o devOptions) error {
 		return errors.Join(err, server.Close())
 	case sig := <-signals:
 		w.state.rest()
-		code, _ := w.front.now()
-		drain(server, code, drainDeadline, signals)
+		var running []*runtime.Runtime
+		if code, _ := w.front.now(); code != nil {
+			running = append(running, code)
+		}
+		drain(server, running, drainDeadline, signals)
 		cancel()
 		return errors.Join(endedBy(sig), <-ended) // the store is closed in good order
 	}

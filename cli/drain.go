@@ -8,16 +8,16 @@ import (
 	"github.com/fortunadws/fortuna/runtime"
 )
 
-// drain lets what is in flight finish, until grace is over or another signal comes, and closes e. code may be
-// nil. It reports whether all of it has finished.
-func drain(e *entrance, code *runtime.Runtime, grace time.Duration, signals <-chan os.Signal) (finished bool) {
+// drain lets what is in flight at e finish, and then what code has left running, until grace is over or another signal
+// comes, and closes e. It reports whether all of it has finished.
+func drain(e *entrance, code []*runtime.Runtime, grace time.Duration, signals <-chan os.Signal) (finished bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	done := make(chan bool, 1)
 	go func() {
 		err := e.Drain(ctx)
-		if code != nil {
-			if left := code.Close(ctx); err == nil { // before the loops end: what was given to waitUntil runs on them
+		for _, c := range code {
+			if left := c.Close(ctx); err == nil { // before the loops end: what was given to waitUntil runs on them
 				err = left
 			}
 		}

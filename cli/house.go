@@ -1,96 +1,75 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"net"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/fortunadws/fortuna/cli/admin"
 	"github.com/fortunadws/fortuna/edge"
-	"github.com/fortunadws/fortuna/edge/assets"
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/runtime"
-	"github.com/fortunadws/fortuna/runtime/bundle"
 )
 
-// house is an app that is served, and can be replaced while it is.
+// house is where apps are served: its door, and what there is to say about it.
 type house struct {
 	process  *process
 	options  serveOptions
 	journal  *journal
 	loops    int
+	config   *config // of the door
+	root     string  // what the paths in it are relative to
 	door     door
 	tellsID  bool                        // answers have the field X-Request-Id
 	server   atomic.Pointer[edge.Server] // nil until it listens
 	draining atomic.Bool
 	admin    *admin.Server // nil: nowhere
-	tally    tally
+	answers  *admin.Counters
 	tracer   *tracer // nil: no spans are sent
-	state    *state
+	tenants  tenants
+}
 
-	mu     sync.RWMutex     // held while code begins an exchange, so that code is not retired in between
-	code   *runtime.Runtime // nil until open
-	files  *assets.Assets   // before code; nil without
-	config *config          // of code
+// tenants are the apps of a house.
+type tenants interface {
+	serve(x exchange.Exchange) // one exchange, on its loop
+	apps() []*app
+	ready() error // why they cannot be served yet
+	changes() <-chan struct{}
+	again() // loads anew what may have changed; not on two goroutines at once
+	close() // what is in flight is not waited for
 }
 
 func newHouse(p *process, o serveOptions) *house {
 	loops := eventLoops(p.getenv)
-	return &house{
-		process: p, options: o, journal: o.journal, loops: loops,
-		tally: tally{answers: admin.NewCounters(loops), failures: map[string]uint64{}},
-	}
+	return &house{process: p, options: o, journal: o.journal, loops: loops, answers: admin.NewCounters(loops)}
 }
 
-// open reads the project and loads the first version of the app.
+// open reads what is to be served, and loads it.
 func (h *house) open() error {
+	if h.options.data != "" {
+		return nil
+	}
 	p, _, err := h.options.source.open(h.process.dir)
 	if err != nil {
 		return err
 	}
-	h.state = newState(p.stateDir(h.process.dir, "", serveState, h.process.getenv), h.journal.log)
+	l := newLocal(h, p)
+	h.tenants = l // before furnish lets others ask about them
+	if err := h.furnish(p, p.name()); err != nil {
+		return err
+	}
+	return l.open(p)
+}
+
+// furnish takes from the configuration of p what the house itself needs. name is what measures and spans are of.
+func (h *house) furnish(p *project, name string) (err error) {
+	h.config, h.root = p.config, p.root
 	h.tellsID, h.journal.share = p.config.Server.TellsID, p.config.accessShare()
 	if h.tracer, err = newTracer(p, h.process.getenv, Version, h.journal.warn); err != nil {
 		return err
 	}
-	if err := h.oversee(p); err != nil {
-		return err
-	}
-	_, err = h.load(p)
-	return err
-}
-
-// reload makes the app as it is now the one that answers, if it can be loaded.
-func (h *house) reload() {
-	p, _, err := h.options.source.open(h.process.dir)
-	hash := ""
-	if err == nil {
-		hash, err = h.load(p)
-	}
-	if err != nil {
-		h.journal.reloadFailed(err)
-	} else {
-		h.journal.reloaded(hash)
-	}
-}
-
-// hear gives what another node has published to the code that answers.
-func (h *house) hear(topic string, text bool, p []byte) {
-	if code, _ := h.now(); code != nil {
-		code.Hear(topic, text, p)
-	}
-}
-
-// now is what answers, and its configuration.
-func (h *house) now() (*runtime.Runtime, *config) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return h.code, h.config
+	return h.oversee(name)
 }
 
 // close frees what open took, and sends the last spans. What is in flight is not waited for.
@@ -104,8 +83,8 @@ func (h *house) close() error {
 	if h.admin != nil {
 		err = h.admin.Close()
 	}
-	if h.state != nil {
-		h.state.close()
+	if h.tenants != nil {
+		h.tenants.close()
 	}
 	return err
 }
@@ -119,78 +98,12 @@ func (h *house) Serve(x exchange.Exchange) {
 	if h.tellsID {
 		x = identified{x}
 	}
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	if h.files == nil || !h.files.Serve(x) {
-		h.code.Serve(x)
-	}
-}
-
-// load builds the app of p and makes it the one that answers; the former one finishes what it has begun. With an
-// error nothing changes.
-func (h *house) load(p *project) (hash string, err error) {
-	b, err := bundle.Build(bundle.Options{Root: p.root, Entry: p.entry, Define: p.config.Define})
-	if err != nil {
-		return "", h.journal.fault(buildFault(p, err))
-	}
-	c, err := p.runtime(h.loops, h.state)
-	if err != nil {
-		return "", err
-	}
-	c.Console = func(l runtime.Line) {
-		l.Text = h.state.hide(l.Text)
-		h.journal.console(l)
-	}
-	c.Failed, c.Page = h.failed, bareFailure
-	if c.Relay, err = h.state.relay(p, h.hear); err != nil {
-		return "", err
-	}
-	code := runtime.New(c)
-	deployed, err := code.Deploy(b)
-	if err != nil {
-		return "", errors.Join(h.journal.fault(loadFault(b, err)), code.Close(context.Background()))
-	}
-	crew, err := h.state.crew(p, deployed.Jobs, code)
-	if err != nil {
-		return "", errors.Join(err, code.Close(context.Background()))
-	}
-	files, err := p.openAssets(h.journal.log)
-	if err != nil {
-		return "", errors.Join(err, code.Close(context.Background()))
-	}
-	for _, m := range b.Warnings {
-		h.journal.warn(m.String())
-	}
-	for _, warning := range append(unserved(deployed), p.idle(deployed.Jobs)...) {
-		h.journal.warn(warning)
-	}
-	if h.code != nil { // only load sets it
-		code.Inherit(h.code)
-	}
-	h.mu.Lock()
-	former, formerFiles := h.code, h.files
-	h.code, h.files, h.config = code, files, p.config
-	h.mu.Unlock()
-	h.state.employ(crew)
-	if formerFiles != nil {
-		go formerFiles.Close()
-	}
-	if former != nil {
-		h.tally.former(former.Stats())
-		retire(former)
-	}
-	return b.Hash, nil
-}
-
-// failed counts and logs why a request, or what it left running, did not end well.
-func (h *house) failed(f *runtime.Failure) {
-	h.tally.failed(f.Code)
-	h.journal.failure(h.state.hideIn(f))
+	h.tenants.serve(x)
 }
 
 // answered counts and logs one answer.
 func (h *house) answered(r edge.Record) {
-	h.tally.answers.Observe(&r)
+	h.answers.Observe(&r)
 	if h.tracer != nil {
 		h.tracer.answered(&r)
 	}
@@ -207,7 +120,7 @@ func bareFailure(q *exchange.Request, f *runtime.Failure) (contentType string, b
 
 // listen opens the door that the command line or fortuna.toml names.
 func (h *house) listen() (*entrance, error) {
-	_, c := h.now()
+	c := h.config
 	address := serveListen
 	switch {
 	case h.options.listen != "":
@@ -236,7 +149,7 @@ func (h *house) listen() (*entrance, error) {
 	if d.Inherited, err = inherited(h.process.getenv); err != nil {
 		return nil, failed("", "take over sockets: %v", err)
 	}
-	root := filepath.Dir(c.File)
+	root := h.root
 	if h.door.certifier, err = newCertifier(&c.TLS, root, h.process.getenv, h.journal.log); err != nil {
 		return nil, err
 	}

@@ -14,10 +14,8 @@ import (
 // adminListen is where a node tells how it is when nothing else is said.
 const adminListen = "127.0.0.1:9787"
 
-// tally is what a house counts over all the versions that have served.
+// tally is what an app counts over all the versions that have served.
 type tally struct {
-	answers *admin.Counters
-
 	mu       sync.Mutex
 	failures map[string]uint64 // by code
 	retired  runtime.Stats     // the counters of former versions; the rest is zero
@@ -26,6 +24,9 @@ type tally struct {
 func (t *tally) failed(code string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.failures == nil {
+		t.failures = map[string]uint64{}
+	}
 	t.failures[code]++
 }
 
@@ -49,23 +50,22 @@ func (t *tally) add(to *runtime.Stats, s runtime.Stats) {
 
 // oversee begins to tell how the node is. A default address that is taken is no reason not to serve: there may be another
 // node on this machine.
-func (h *house) oversee(p *project) error {
-	addr, asked := adminListen, p.config.Admin.Listen
+func (h *house) oversee(name string) error {
+	addr, asked := adminListen, h.config.Admin.Listen
 	if asked != nil {
 		addr = *asked
 	}
 	if addr == "" {
 		return nil
 	}
-	if p.config.Admin.Pprof {
+	if h.config.Admin.Pprof {
 		sampleMemory()
 	}
-	server, err := admin.Listen(admin.Config{Addr: addr, Pprof: p.config.Admin.Pprof, Source: admin.Source{
-		App:      p.name(),
-		Counters: h.tally.answers,
-		Failures: h.tally.byCode,
+	server, err := admin.Listen(admin.Config{Addr: addr, Pprof: h.config.Admin.Pprof, Source: admin.Source{
+		App:      name,
+		Counters: h.answers,
+		Apps:     h.appStats,
 		Edge:     h.edgeStats,
-		Runtime:  h.runtimeStats,
 		Healthy:  h.healthy,
 		Ready:    h.readiness,
 	}})
@@ -88,14 +88,22 @@ func (h *house) edgeStats() edge.Stats {
 	return edge.Stats{}
 }
 
-func (h *house) runtimeStats() (all runtime.Stats) {
-	if code, _ := h.now(); code != nil {
+func (h *house) appStats() (all []admin.App) {
+	for _, a := range h.tenants.apps() {
+		all = append(all, admin.App{Name: a.name, Failures: a.tally.byCode(), Runtime: a.stats()})
+	}
+	return all
+}
+
+// stats are those of all the versions that have served.
+func (a *app) stats() (all runtime.Stats) {
+	if code, _ := a.now(); code != nil {
 		all = code.Stats()
 	}
-	h.tally.mu.Lock()
-	former := h.tally.retired
-	h.tally.mu.Unlock()
-	h.tally.add(&all, former)
+	a.tally.mu.Lock()
+	former := a.tally.retired
+	a.tally.mu.Unlock()
+	a.tally.add(&all, former)
 	return all
 }
 
@@ -113,5 +121,5 @@ func (h *house) readiness() error {
 	case h.server.Load() == nil:
 		return errors.New("no version of the app is running yet")
 	}
-	return nil
+	return h.tenants.ready()
 }

@@ -78,8 +78,8 @@ func (s *state) queueBindings(p *project, wait time.Duration, bindings map[strin
 }
 
 // queue is the one of [queue.NAME].
-func (s *state) queue(p *project, name string) (*kv.Queue, error) {
-	q, err := s.queues(p, kv.QueuesConfig{Name: "messages", BytesMax: p.config.State.storeBytes()})
+func (s *store) queue(p *project, name string) (*kv.Queue, error) {
+	q, err := s.queues(kv.QueuesConfig{Name: "messages", BytesMax: s.table.storeBytes()})
 	if err != nil {
 		return nil, err
 	}
@@ -87,10 +87,10 @@ func (s *state) queue(p *project, name string) (*kv.Queue, error) {
 }
 
 // queues opens those of a name, once.
-func (s *state) queues(p *project, cfg kv.QueuesConfig) (*kv.Queues, error) {
+func (s *store) queues(cfg kv.QueuesConfig) (*kv.Queues, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.open(p); err != nil {
+	if err := s.open(); err != nil {
 		return nil, err
 	}
 	if q := s.queued[cfg.Name]; q != nil {

@@ -51,7 +51,7 @@ func (s *state) rateLimits(p *project, wait time.Duration, bindings map[string]w
 			continue
 		}
 		var err error
-		if b.Counters, err = s.counters(p); err != nil {
+		if b.Counters, err = s.counters(); err != nil {
 			return err
 		}
 	}
@@ -59,10 +59,10 @@ func (s *state) rateLimits(p *project, wait time.Duration, bindings map[string]w
 }
 
 // counters opens those of rate limits, once.
-func (s *state) counters(p *project) (*kv.Counters, error) {
+func (s *store) counters() (*kv.Counters, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.open(p); err != nil || s.rates != nil {
+	if err := s.open(); err != nil || s.rates != nil {
 		return s.rates, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stateOpens)

@@ -85,23 +85,23 @@ func (s *state) secrets(p *project) (map[string]string, error) {
 	if s == nil {
 		return nil, nil
 	}
-	key, ok, err := p.secretKey(s.dir, false)
+	key, ok, err := s.key(p, false)
 	if err != nil || !ok && !s.isOpen() {
 		return nil, err
 	}
-	b, r, err := s.bucket(p, secretsConfig())
+	b, r, err := s.bucket(secretsConfig())
 	if err != nil {
 		return nil, err
 	}
 	space := b.Space(p.name())
 	s.mu.Lock()
-	if !s.listens {
-		s.listens = true
-		life := s.life
-		r.Listen(&kv.Listener{
+	if s.deafen == nil {
+		life, die := context.WithCancel(s.life)
+		end := r.Listen(&kv.Listener{
 			Space: space, Changed: func(kv.Entry) { s.tell() },
 			Missed: func() { s.compare(life, p, space) },
 		})
+		s.deafen = func() { end(); die() }
 	}
 	s.mu.Unlock()
 	if !ok {
@@ -136,7 +136,7 @@ func (s *state) compare(life context.Context, p *project, space *kv.Space) {
 		if current := s.current.Load(); current != nil {
 			was = *current
 		}
-		key, ok, err := p.secretKey(s.dir, false)
+		key, ok, err := s.key(p, false)
 		if ok && err == nil {
 			ctx, cancel := context.WithTimeout(life, stateOpens)
 			is, err = secret.Open(space, p.name(), key).All(ctx)

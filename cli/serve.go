@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/fortunadws/fortuna/runtime"
 )
 
 func serveCommand() *cli.Command {
@@ -47,6 +49,7 @@ const (
 type serveOptions struct {
 	source
 	listen    string // "": what fortuna.toml says
+	data      string // directory of a node; "": source is served
 	readyFile string
 	journal   *journal
 }
@@ -86,10 +89,16 @@ func serve(p *process, o serveOptions) error {
 	if err := notify(p.getenv, "STOPPING=1"); err != nil {
 		h.journal.trouble(err)
 	}
-	h.state.rest()
-	code, c := h.now()
-	h.journal.draining(sig, c.grace())
-	h.journal.drained(drain(server, code, c.grace(), ending))
+	var running []*runtime.Runtime
+	for _, a := range h.tenants.apps() {
+		a.state.rest()
+		if code, _ := a.now(); code != nil {
+			running = append(running, code)
+		}
+	}
+	grace := h.config.grace()
+	h.journal.draining(sig, grace)
+	h.journal.drained(drain(server, running, grace, ending))
 	return errors.Join(endedBy(sig), h.close())
 }
 
@@ -108,7 +117,7 @@ func (h *house) work(server *entrance, ending, again <-chan os.Signal) os.Signal
 			loaded = done
 			go func() { // so that a signal to end never waits for a build
 				defer close(done)
-				h.reload()
+				h.tenants.again()
 			}()
 		}
 		select {
@@ -116,7 +125,7 @@ func (h *house) work(server *entrance, ending, again <-chan os.Signal) os.Signal
 			return sig
 		case <-again:
 			wanted = true
-		case <-h.state.changes:
+		case <-h.tenants.changes():
 			wanted = true
 		case <-loaded:
 			loaded = nil

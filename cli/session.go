@@ -76,7 +76,7 @@ func (s *state) sessions(p *project, wait time.Duration) (*binding.Sessions, err
 	if !t.On || s == nil {
 		return nil, nil
 	}
-	b, r, err := s.bucket(p, sessionsConfig())
+	b, r, err := s.bucket(sessionsConfig())
 	if err != nil {
 		return nil, err
 	}

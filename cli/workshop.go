@@ -65,8 +65,8 @@ func (w *workshop) configure() error {
 		return err
 	}
 	if w.state == nil {
-		w.state = newState(p.stateDir(w.process.dir, w.options.persistTo, devState, w.process.getenv),
-			slog.New(slog.NewTextHandler(streamWriter{w.process.term, w.process.term.err}, &slog.HandlerOptions{Level: slog.LevelWarn})))
+		w.state = newState(newStore(p, p.stateDir(w.process.dir, w.options.persistTo, devState, w.process.getenv),
+			slog.New(slog.NewTextHandler(streamWriter{w.process.term, w.process.term.err}, &slog.HandlerOptions{Level: slog.LevelWarn}))))
 		if w.options.fresh {
 			if err := w.state.erase(); err != nil {
 				return err

@@ -23,14 +23,20 @@ import (
 
 // Source is where the figures come from. Its functions may be called from any goroutine.
 type Source struct {
-	App      string    // the name of the app
+	App      string    // the name of the only app; "" when there may be several
 	Counters *Counters // what was answered
-	Failures func() map[string]uint64
+	Apps     func() []App
 	Edge     func() edge.Stats
-	Runtime  func() runtime.Stats
 
 	Healthy func(ctx context.Context) error // nil, or what is wrong with the process
 	Ready   func() error                    // nil, or why the node wants no requests now
+}
+
+// App is what one app has to say.
+type App struct {
+	Name     string
+	Failures map[string]uint64 // by code
+	Runtime  runtime.Stats
 }
 
 // Config says where to listen and what to tell.

@@ -29,9 +29,10 @@ func start(t *testing.T, source Source) (get func(path string) (status int, body
 	if source.Healthy == nil {
 		source.Healthy = func(context.Context) error { return nil }
 	}
-	source.Failures = func() map[string]uint64 { return map[string]uint64{"deadline": 3} }
 	source.Edge = func() edge.Stats { return edge.Stats{Open: 5, Carried: 2, Refused: 9} }
-	source.Runtime = func() runtime.Stats { return runtime.Stats{Warm: 4, Busy: 1, StoppedMemory: 6} }
+	source.Apps = func() []App {
+		return []App{{Name: "app", Failures: map[string]uint64{"deadline": 3}, Runtime: runtime.Stats{Warm: 4, Busy: 1, StoppedMemory: 6}}}
+	}
 	s, err := Listen(Config{Addr: "127.0.0.1:0", Source: source})
 	if err != nil {
 		t.Fatal(err)

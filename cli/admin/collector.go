@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 
@@ -47,11 +48,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	value := func(d *prometheus.Desc, t prometheus.ValueType, v float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, t, v, labels...)
 	}
-	app := c.source.App
 	c.answers(value, to)
-	for code, n := range c.source.Failures() {
-		value(failures, prometheus.CounterValue, float64(n), app, code)
-	}
 	e := c.source.Edge()
 	value(inflight, prometheus.GaugeValue, float64(e.Inflight))
 	value(connections, prometheus.GaugeValue, float64(e.Open-e.Carried), "loop")
@@ -59,13 +56,18 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	value(websockets, prometheus.GaugeValue, float64(e.Sockets))
 	value(accepted, prometheus.CounterValue, float64(e.Accepted))
 	value(refused, prometheus.CounterValue, float64(e.Refused))
-	r := c.source.Runtime()
-	value(vms, prometheus.GaugeValue, float64(r.Warm), app, "warm")
-	value(vms, prometheus.GaugeValue, float64(r.Busy), app, "busy")
-	value(queued, prometheus.GaugeValue, float64(r.Queued), app)
-	value(retired, prometheus.CounterValue, float64(r.Retired), app)
-	value(stopped, prometheus.CounterValue, float64(r.StoppedCPU), app, "cpu_ms")
-	value(stopped, prometheus.CounterValue, float64(r.StoppedMemory), app, "turn_bytes")
+	for _, a := range c.source.Apps() {
+		for code, n := range a.Failures {
+			value(failures, prometheus.CounterValue, float64(n), a.Name, code)
+		}
+		r := &a.Runtime
+		value(vms, prometheus.GaugeValue, float64(r.Warm), a.Name, "warm")
+		value(vms, prometheus.GaugeValue, float64(r.Busy), a.Name, "busy")
+		value(queued, prometheus.GaugeValue, float64(r.Queued), a.Name)
+		value(retired, prometheus.CounterValue, float64(r.Retired), a.Name)
+		value(stopped, prometheus.CounterValue, float64(r.StoppedCPU), a.Name, "cpu_ms")
+		value(stopped, prometheus.CounterValue, float64(r.StoppedMemory), a.Name, "turn_bytes")
+	}
 }
 
 // latency is the histogram of one route.
@@ -76,13 +78,19 @@ type latency struct {
 
 // answers tells what the counters know, the event loops summed up.
 func (c collector) answers(value func(d *prometheus.Desc, t prometheus.ValueType, v float64, labels ...string), to chan<- prometheus.Metric) {
-	type answer struct{ route, status string }
-	byAnswer, byRefusal, byRoute := map[answer]uint64{}, map[string]uint64{}, map[string]*latency{}
+	type route struct{ app, pattern string }
+	type answer struct {
+		route
+		status string
+	}
+	type refusal struct{ app, code string }
+	byAnswer, byRefusal, byRoute := map[answer]uint64{}, map[refusal]uint64{}, map[route]*latency{}
 	c.source.Counters.each(func(one *cell) {
-		h := byRoute[one.key.route]
+		at := route{cmp.Or(one.key.app, c.source.App), one.key.route}
+		h := byRoute[at]
 		if h == nil {
 			h = &latency{buckets: make([]uint64, len(one.buckets))}
-			byRoute[one.key.route] = h
+			byRoute[at] = h
 		}
 		h.sum += float64(one.sum.Load()) / 1e9
 		var n uint64
@@ -91,26 +99,25 @@ func (c collector) answers(value func(d *prometheus.Desc, t prometheus.ValueType
 			h.buckets[i] += got
 			n += got
 		}
-		byAnswer[answer{one.key.route, statusLabel(one.key.status)}] += n
+		byAnswer[answer{at, statusLabel(one.key.status)}] += n
 		if one.key.refusal != "" {
-			byRefusal[one.key.refusal] += n
+			byRefusal[refusal{at.app, one.key.refusal}] += n
 		}
 	})
-	app := c.source.App
 	for a, n := range byAnswer {
-		value(requests, prometheus.CounterValue, float64(n), app, a.route, a.status)
+		value(requests, prometheus.CounterValue, float64(n), a.app, a.pattern, a.status)
 	}
-	for code, n := range byRefusal {
-		value(refusals, prometheus.CounterValue, float64(n), app, code)
+	for r, n := range byRefusal {
+		value(refusals, prometheus.CounterValue, float64(n), r.app, r.code)
 	}
-	for route, h := range byRoute {
+	for at, h := range byRoute {
 		upTo, n := map[float64]uint64{}, uint64(0)
 		for i, bound := range bounds {
 			n += h.buckets[i]
 			upTo[bound.Seconds()] = n
 		}
 		n += h.buckets[len(bounds)]
-		to <- prometheus.MustNewConstHistogram(duration, n, h.sum, upTo, app, route)
+		to <- prometheus.MustNewConstHistogram(duration, n, h.sum, upTo, at.app, at.pattern)
 	}
 }
 

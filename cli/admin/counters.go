@@ -20,6 +20,7 @@ var bounds = []time.Duration{
 
 // key tells answers apart. What a client chooses is not in it, so that nobody can fill the memory with keys.
 type key struct {
+	app     string // "" of the only one, or before one was found
 	route   string // a declared pattern, "fetch" or ""
 	refusal string // from a closed table, or ""
 	status  int
@@ -69,7 +70,7 @@ func (c *Counters) Observe(r *edge.Record) {
 }
 
 func (s *shard) observe(r *edge.Record) {
-	k := key{route: r.Request.Route, refusal: r.Refusal, status: r.Status}
+	k := key{app: r.Request.App, route: r.Request.Route, refusal: r.Refusal, status: r.Status}
 	one := s.cells[k]
 	if one == nil {
 		one = &cell{key: k, buckets: make([]atomic.Uint64, len(bounds)+1), next: s.first.Load()}

@@ -111,6 +111,7 @@ type Request struct {
 	// What the way to the handler adds, for logs, measures and requests made in the name of this one.
 	ID    string // unique, from a proxy that is trusted; "" if none gave one
 	Trace Trace
+	App   string // that the request is for, where there are several
 	Route string // the declared pattern that leads to the handler, or "fetch"; "" if the app has none for the request
 }
 

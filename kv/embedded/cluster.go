@@ -50,7 +50,6 @@ func Clustered(o Options, c Cluster) (*Server, error) {
 	return open(o, "cluster-"+c.Name, 3, func(no *server.Options) {
 		no.ServerName = c.Node
 		no.Host, no.Port = "127.0.0.1", server.RANDOM_PORT
-		no.CustomClientAuthentication = inside{}
 		no.Cluster.Name = c.Name
 		no.Cluster.Host, no.Cluster.Port = c.Listen.Host, c.Listen.Port
 		if c.Secret != "" {

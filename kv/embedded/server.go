@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -53,6 +52,7 @@ type Server struct {
 	replicas int
 	memory   bool
 	lock     *lock
+	access   *access
 	remove   string // the temporary directory
 
 	room       room
@@ -67,7 +67,7 @@ func Solo(o Options) (*Server, error) {
 
 // open starts a server with what configure adds. kind names the store inside of o.Dir.
 func open(o Options, kind string, replicas int, configure func(*server.Options)) (_ *Server, err error) {
-	s := &Server{replicas: replicas, memory: o.Dir == "", room: room{dir: o.Dir}}
+	s := &Server{replicas: replicas, memory: o.Dir == "", room: room{dir: o.Dir}, access: newAccess()}
 	defer func() {
 		if err != nil {
 			s.release()
@@ -99,6 +99,8 @@ func open(o Options, kind string, replicas int, configure func(*server.Options))
 		NoSigs:                 true, // the process has its own way of ending
 		NoSystemAccount:        false,
 		DisableJetStreamBanner: true,
+
+		CustomClientAuthentication: s.access,
 	}
 	if o.Durability == Second {
 		no.SyncInterval = time.Second
@@ -131,7 +133,7 @@ func open(o Options, kind string, replicas int, configure func(*server.Options))
 // Connect gives a connection inside of the process, which reconnects for ever. name tells it from others in the log.
 func (s *Server) Connect(name string, more ...nats.Option) (*nats.Conn, error) {
 	options := append([]nats.Option{
-		nats.InProcessServer(s.nats), nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectWait(100 * time.Millisecond),
+		nats.InProcessServer(s.nats), nats.Name(name), nats.Token(s.access.own), nats.MaxReconnects(-1), nats.ReconnectWait(100 * time.Millisecond),
 		nats.RetryOnFailedConnect(true),
 	}, more...)
 	nc, err := nats.Connect("", options...)
@@ -163,15 +165,6 @@ func (s *Server) release() {
 	if s.remove != "" {
 		os.RemoveAll(s.remove)
 	}
-}
-
-// inside lets connections of the process in and nobody else: members of a cluster must listen for clients (nats-server
-// starts no routes before), but have none.
-type inside struct{}
-
-func (inside) Check(c server.ClientAuthentication) bool {
-	_, tcp := c.RemoteAddress().(*net.TCPAddr)
-	return !tcp
 }
 
 // ErrInUse means that another process has the state directory open.

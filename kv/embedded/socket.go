@@ -3,7 +3,6 @@ package embedded
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -69,15 +68,16 @@ func (k *socket) accept(s *Server) {
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
-		inner, err := s.nats.InProcessConn()
-		if err != nil || !k.add(c) {
+		if !k.add(c) {
 			c.Close()
-			if err == nil {
-				inner.Close()
-			}
 			continue
 		}
-		go k.pipe(c, inner)
+		go func() {
+			_ = s.carry(c, s.access.own) // whoever it was knows
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			delete(k.conns, c)
+		}()
 	}
 }
 
@@ -89,18 +89,6 @@ func (k *socket) add(c net.Conn) bool {
 		k.conns[c] = struct{}{}
 	}
 	return k.conns != nil
-}
-
-func (k *socket) pipe(outer, inner net.Conn) {
-	go func() {
-		_, _ = io.Copy(inner, outer) // the end of either is the end of both
-		inner.Close()
-	}()
-	_, _ = io.Copy(outer, inner)
-	outer.Close()
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	delete(k.conns, outer)
 }
 
 func (k *socket) close() {
