@@ -35,7 +35,7 @@ type Store struct {
 // Source is where a store's connection comes from: an embedded server, or External.
 type Source interface {
 	Connect(name string, more ...nats.Option) (*nats.Conn, error)
-	Replicas() int // of each bucket
+	Replicas() int // of each bucket; 0: others make them
 	Memory() bool  // keep nothing in files
 }
 
@@ -64,16 +64,24 @@ func Open(src Source, name string) (*Store, error) {
 // Close ends the connection. What waits for an answer fails.
 func (s *Store) Close() { s.nc.Close() }
 
-// stream makes a stream, or changes the one that is there to be as it is wanted.
+// stream makes a stream, or changes the one that is there to be as it is wanted. Who is a guest of the server waits until
+// somebody else has made it.
 func (s *Store) stream(ctx context.Context, want jetstream.StreamConfig) error {
+	guest := s.replicas == 0
 	for {
 		once, cancel := context.WithTimeout(ctx, attempt)
-		_, err := s.js.CreateOrUpdateStream(once, want)
+		var err error
+		if guest {
+			_, err = s.js.Stream(once, want.Name)
+		} else {
+			_, err = s.js.CreateOrUpdateStream(once, want)
+		}
 		cancel()
 		if err == nil {
 			return nil
 		}
-		if refusal := apiErrorOf(err); refusal != nil && !refusal.again() {
+		missing := guest && errors.Is(err, jetstream.ErrStreamNotFound)
+		if refusal := apiErrorOf(err); refusal != nil && !missing && !refusal.again() {
 			return refusal.err()
 		}
 		if err := pause(ctx, err); err != nil {

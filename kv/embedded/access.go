@@ -1,0 +1,120 @@
+package embedded
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// Rights are what a connection may say to the server, and hear from it: subjects, with wildcards. Denied ones win.
+type Rights struct {
+	Publish, PublishDenied     []string
+	Subscribe, SubscribeDenied []string
+}
+
+// access decides who connects as whom. Every connection shows a pass: the process itself, and the tools of the same person,
+// may do anything; others have the rights that Admit gave them. Passes stay in the process: whoever lets a connection in
+// shows the pass for it.
+type access struct {
+	own string
+
+	mu     sync.Mutex
+	rights map[string]*server.Permissions // by pass
+}
+
+func newAccess() *access { return &access{own: rand.Text(), rights: map[string]*server.Permissions{}} }
+
+// Check lets a connection in that shows a pass; the server asks.
+func (a *access) Check(c server.ClientAuthentication) bool {
+	pass := c.GetOpts().Token
+	if pass == a.own {
+		return true
+	}
+	a.mu.Lock()
+	rights := a.rights[pass]
+	a.mu.Unlock()
+	if rights == nil {
+		return false
+	}
+	c.RegisterUser(&server.User{Username: "guest", Permissions: rights})
+	return true
+}
+
+// admit makes a pass; the returned function ends it.
+func (a *access) admit(r Rights) (pass string, end func()) {
+	pass = rand.Text()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.rights[pass] = &server.Permissions{
+		Publish:   &server.SubjectPermission{Allow: r.Publish, Deny: r.PublishDenied},
+		Subscribe: &server.SubjectPermission{Allow: r.Subscribe, Deny: r.SubscribeDenied},
+	}
+	return pass, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.rights, pass)
+	}
+}
+
+// Admit carries a connection of somebody else to the server, with rights, until either side ends it. Who it is has been found
+// out before.
+func (s *Server) Admit(outer net.Conn, r Rights) error {
+	pass, end := s.access.admit(r)
+	defer end()
+	return s.carry(outer, pass)
+}
+
+// carry pipes a connection to the server and shows the pass for it.
+func (s *Server) carry(outer net.Conn, pass string) error {
+	defer outer.Close()
+	inner, err := s.nats.InProcessConn()
+	if err != nil {
+		return fmt.Errorf("carry a connection to the state store: %w", err)
+	}
+	defer inner.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(outer, inner) // the end of either is the end of both
+		outer.Close()
+	}()
+	err = present(inner, outer, pass)
+	inner.Close()
+	<-done
+	return err
+}
+
+// connectBytesMax bounds the first line of a client.
+const connectBytesMax = 4 << 10
+
+// present copies what a client sends, with the pass in its first line.
+func present(to io.Writer, from io.Reader, pass string) error {
+	in := bufio.NewReaderSize(from, connectBytesMax)
+	line, err := in.ReadSlice('\n')
+	if err != nil {
+		return fmt.Errorf("carry a connection to the state store: its first line: %w", err)
+	}
+	const verb = "CONNECT "
+	options := map[string]any{}
+	if !bytes.HasPrefix(line, []byte(verb)) || json.Unmarshal(bytes.TrimSpace(line[len(verb):]), &options) != nil {
+		return errors.New("carry a connection to the state store: it does not begin with CONNECT")
+	}
+	options["auth_token"] = pass
+	text, err := json.Marshal(options)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(to, "%s%s\r\n", verb, text); err != nil {
+		return err
+	}
+	_, err = io.Copy(to, in)
+	return err
+}
