@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/forwarded"
+	"github.com/fortunadws/fortuna/kv/artifact"
 	"github.com/fortunadws/fortuna/runtime/binding"
 	"github.com/fortunadws/fortuna/runtime/web"
 )
@@ -64,12 +65,14 @@ type config struct {
 	Queues            map[string]queueTable     // by their names in env
 	Crons             []binding.Cron
 	KV                map[string]kvTable // namespaces, by their names in env
+	Routes            []string           // the requests that a deployed app is for; none: all
 }
 
 // configKeys are what fortuna.toml may hold; "*" is any one key.
 var configKeys = map[string]func(c *config, v value) error{
 	"name":               func(c *config, v value) (err error) { c.Name, err = v.text(); return },
 	"main":               func(c *config, v value) (err error) { c.Main, err = v.text(); return },
+	"routes":             func(c *config, v value) error { return c.routes(v) },
 	"compatibility_date": func(c *config, v value) (err error) { c.CompatibilityDate, err = v.date(); return },
 	"dev.port": func(c *config, v value) error {
 		port, err := v.integer(0, 65535)
@@ -218,6 +221,19 @@ var configKeys = map[string]func(c *config, v value) error{
 	},
 }
 
+// routes are the requests that the app is for where several are deployed.
+func (c *config) routes(v value) (err error) {
+	if c.Routes, err = v.texts(); err != nil {
+		return err
+	}
+	for _, text := range c.Routes {
+		if _, err := artifact.ParseRoute(text); err != nil {
+			return v.wrong("", "%s: %v", v.key(), err)
+		}
+	}
+	return nil
+}
+
 // egress is what fetch may reach; the error names the place of [egress].
 func (c *config) egress() (*web.Egress, error) {
 	egress, err := web.ParseEgress(c.Egress)
@@ -230,22 +246,27 @@ func (c *config) egress() (*web.Egress, error) {
 // loadConfig reads fortuna.toml in dir, and over it the table [env.<env>] unless env is empty. Without the file it
 // gives an empty config.
 func loadConfig(dir, env string) (*config, error) {
-	c := &config{Vars: map[string]any{}, Define: map[string]string{}}
 	path := filepath.Join(dir, configFile)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if env != "" {
 			return nil, refused("write a "+configFile+" with a table [env."+env+"]", "--env %s: there is no %s in %s", env, configFile, dir)
 		}
-		return c, nil
+		return &config{Vars: map[string]any{}, Define: map[string]string{}}, nil
 	}
+	return readConfig(path, env)
+}
+
+// readConfig reads the file at path as loadConfig does.
+func readConfig(path, env string) (*config, error) {
+	c := &config{Vars: map[string]any{}, Define: map[string]string{}}
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, refused("", "read configuration: %v", err)
 	}
 	if len(data) > configBytesMax {
 		return nil, refused("keep data in a file of its own and import it", "%s has %d bytes, more than %d", path, len(data), configBytesMax)
 	}
-	d, err := parseDocument(configFile, bytes.TrimPrefix(data, []byte("\ufeff"))) // some editors begin with it
+	d, err := parseDocument(filepath.Base(path), bytes.TrimPrefix(data, []byte("\ufeff"))) // some editors begin with it
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func newHouse(p *process, o serveOptions) *house {
 // open reads what is to be served, and loads it.
 func (h *house) open() error {
 	if h.options.data != "" {
-		return nil
+		return h.openNode()
 	}
 	p, _, err := h.options.source.open(h.process.dir)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"path/filepath"
 	"sync"
 
 	"github.com/fortunadws/fortuna/cli/admin"
@@ -52,6 +53,9 @@ func (t *tally) add(to *runtime.Stats, s runtime.Stats) {
 // node on this machine.
 func (h *house) oversee(name string) error {
 	addr, asked := adminListen, h.config.Admin.Listen
+	if h.options.admin != "" {
+		asked = &h.options.admin
+	}
 	if asked != nil {
 		addr = *asked
 	}
@@ -73,6 +77,9 @@ func (h *house) oversee(name string) error {
 	case err == nil:
 		h.admin = server
 		h.journal.overseen(server.Addr())
+		if h.options.data != "" {
+			return place(filepath.Join(absolute(h.process.dir, h.options.data), adminFile), []byte("http://"+server.Addr().String()+"\n"))
+		}
 	case asked != nil:
 		return refused("choose another address, or \"\" for none", "admin.listen = %q: %v", addr, err)
 	default:

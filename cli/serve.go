@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fortunadws/fortuna/cli/cluster"
 	"github.com/fortunadws/fortuna/runtime"
 )
 
@@ -25,6 +26,13 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "log-format", Usage: "`format` of the log: " + list(logFormats) + "; json unless it goes to a terminal"},
 			&cli.StringFlag{Name: "log-level", Value: "debug", Usage: "least severe `level` logged: " + list(levels) + "; requests are info"},
 			readyFileFlag(),
+			&cli.StringFlag{Name: "data", Usage: "be a node that serves what is deployed, and keep everything in this `directory`"},
+			&cli.StringFlag{Name: "join", Usage: "with --data, the first time: join the cluster that a `ticket` is of (fortuna token --join)"},
+			&cli.StringFlag{Name: "name", Usage: "with --data, the first time: `name` of the node (default: that of the machine)"},
+			&cli.StringFlag{Name: "role", Usage: "with --join: `role` of the node, " + string(cluster.Worker) + " or " + string(cluster.Balancer), Value: string(cluster.Worker)},
+			&cli.StringFlag{Name: "cluster", Usage: "with --data: `address` where other nodes reach this one (default: " + clusterListen + ", or as before)"},
+			&cli.StringFlag{Name: "admin", Usage: "with --data: `address` of the admin listener (default: admin.listen of the configuration, or " + adminListen + ")"},
+			&cli.StringFlag{Name: "config", Usage: "with --data: `file` like fortuna.toml with [server], [tls], [admin], [log] (default: fortuna.toml in the directory)"},
 		}, sourceFlags()...),
 		Action: func(c *cli.Context) error {
 			from, err := sourceOf(c)
@@ -33,6 +41,9 @@ func serveCommand() *cli.Command {
 			}
 			p := processOf(c)
 			o := serveOptions{source: from, listen: c.String("listen"), readyFile: c.String("ready-file")}
+			if o.nodeOptions, err = nodeOptionsOf(c); err != nil {
+				return err
+			}
 			if o.journal, err = newJournal(p.term, c.String("log-format"), c.String("log-level")); err != nil {
 				return err
 			}
@@ -48,10 +59,45 @@ const (
 
 type serveOptions struct {
 	source
-	listen    string // "": what fortuna.toml says
-	data      string // directory of a node; "": source is served
+	listen string // "": what fortuna.toml says
+	nodeOptions
 	readyFile string
 	journal   *journal
+}
+
+// nodeOptions are what makes fortuna serve a node of a cluster.
+type nodeOptions struct {
+	data    string // directory; "": a project is served
+	join    string // ticket
+	name    string
+	role    cluster.Role
+	cluster string // address
+	admin   string // address; "": what the configuration says
+	config  string
+}
+
+func nodeOptionsOf(c *cli.Context) (o nodeOptions, err error) {
+	o = nodeOptions{c.String("data"), c.String("join"), c.String("name"), cluster.Role(c.String("role")), c.String("cluster"), c.String("admin"), c.String("config")}
+	if o.data == "" {
+		for _, name := range []string{"join", "name", "role", "cluster", "admin", "config"} {
+			if c.IsSet(name) {
+				return o, usageError("fortuna serve --data node --"+name+" ...", "--%s is for a node, which has a directory of its own", name)
+			}
+		}
+		return o, nil
+	}
+	switch {
+	case c.NArg() > 0:
+		return o, usageError("fortuna serve --data "+o.data+", and then fortuna deploy", "a node serves what is deployed, not %q", c.Args().First())
+	case o.role != cluster.Worker && o.role != cluster.Balancer:
+		return o, usageError("", "--role must be %s or %s, got %q", cluster.Worker, cluster.Balancer, o.role)
+	}
+	for _, name := range []string{"var", "env-file", "env"} {
+		if c.IsSet(name) {
+			return o, usageError("fortuna deploy --"+name+" ...", "--%s belongs to what is deployed, not to a node", name)
+		}
+	}
+	return o, nil
 }
 
 // serve serves o until a signal.

@@ -195,17 +195,9 @@ type verb struct {
 
 // verbs is a command whose first word says what is to be done.
 func verbs(name, usage, about string, flags []cli.Flag, list []verb) *cli.Command {
-	var text strings.Builder
-	width := 0
-	for _, v := range list {
-		width = max(width, len(v.name)+len(v.words)+1)
-	}
-	for _, v := range list {
-		text.WriteString("  " + v.name + " " + v.words + strings.Repeat(" ", width-len(v.name)-len(v.words)+1) + v.about + "\n")
-	}
 	return &cli.Command{
 		Name: name, Usage: usage, ArgsUsage: "verb ...", Flags: append(flags, storedFlags()...),
-		Description: text.String() + "\n" + about,
+		Description: described(list) + "\n" + about,
 		Action: func(c *cli.Context) error {
 			v, words, err := verbOf(c, list, flags)
 			if err != nil {

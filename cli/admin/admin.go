@@ -50,7 +50,11 @@ type Config struct {
 type Server struct {
 	listener net.Listener
 	http     *http.Server
+	mux      *http.ServeMux
 }
+
+// Handle gives what begins with a path to somebody else, from now on.
+func (s *Server) Handle(path string, h http.Handler) { s.mux.Handle(path, h) }
 
 // Listen begins to answer. Nothing here is authenticated: the address decides who may ask.
 func Listen(cfg Config) (*Server, error) {
@@ -83,7 +87,7 @@ func Listen(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{listener: listener, http: &http.Server{
+	s := &Server{listener: listener, mux: mux, http: &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute, // longer than scrapes are apart

@@ -45,6 +45,9 @@ func (s *Sealed) open(k kind, key ed25519.PublicKey, into any) error {
 	return nil
 }
 
+// Body is what a version is as a text.
+func Body(v Version) ([]byte, error) { return json.Marshal(v) }
+
 // SignGrant is a grant as the root says it.
 func SignGrant(g Grant, root ed25519.PrivateKey) (Sealed, error) { return seal(ofGrant, g, "", root) }
 

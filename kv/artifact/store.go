@@ -12,25 +12,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/fortunadws/fortuna/kv"
 )
-
-// Buckets of artifacts. Only nodes that have the store write them.
-const (
-	FilesBucket   = "files"   // contents by their hash
-	ClusterBucket = "cluster" // statements: grants, versions, releases
-)
-
-// Config is of a store.
-type Config struct {
-	Root     ed25519.PublicKey // whose grants count
-	BytesMax int64             // of all files
-	Log      *slog.Logger
-}
 
 // Store is what a cluster has deployed. Its methods may be called from any goroutine.
 type Store struct {
@@ -49,28 +35,19 @@ var (
 	ErrScope    = errors.New("artifact: the token that signed it is not for this app")
 )
 
-// Open opens the store of a cluster.
-func Open(ctx context.Context, s *kv.Store, c Config) (*Store, error) {
-	files, err := s.Bucket(ctx, kv.Config{Name: FilesBucket, Announce: kv.Keys, BytesMax: c.BytesMax})
-	if err != nil {
-		return nil, err
-	}
-	statements, err := s.Bucket(ctx, kv.Config{Name: ClusterBucket, Announce: kv.Values})
-	if err != nil {
-		return nil, err
-	}
-	replica, err := statements.Replica(ctx, 16<<20, c.Log)
-	if err != nil {
-		return nil, err
-	}
-	return &Store{
-		root: c.Root, files: files.Space("sha256"), grants: statements.Space("grants"),
-		versions: statements.Space("versions"), releases: statements.Space("releases"), replica: replica,
-	}, nil
-}
+// FilesConfig and StatementsConfig are the buckets of artifacts. Only nodes that have the store write them.
+var (
+	FilesConfig      = kv.Config{Name: "files", Announce: kv.Keys}
+	StatementsConfig = kv.Config{Name: "cluster", Announce: kv.Values}
+)
 
-// Close ends it.
-func (s *Store) Close() { s.replica.Close() }
+// New is what a cluster has deployed, in its buckets; replica is of statements. The grants that root has signed count.
+func New(files, statements *kv.Bucket, replica *kv.Replica, root ed25519.PublicKey) *Store {
+	return &Store{
+		root: root, files: files.Space("sha256"), grants: statements.Space("grants"),
+		versions: statements.Space("versions"), releases: statements.Space("releases"), replica: replica,
+	}
+}
 
 // Missing says which of the contents nobody has uploaded yet.
 func (s *Store) Missing(ctx context.Context, sums []string) (missing []string, err error) {

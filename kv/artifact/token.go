@@ -19,15 +19,16 @@ type Token struct {
 	ID       string
 	Password string             // proves to a node who asks; it goes over TLS, or does not leave the machine
 	Key      ed25519.PrivateKey // signs what is deployed; it never leaves who deploys
+	Root     ed25519.PublicKey  // of the cluster that it is for: so a client knows its nodes
 }
 
 const tokenPrefix = "fortuna_"
 
-// NewToken makes a token, and its text, which is shown once.
-func NewToken() (Token, string) {
+// NewToken makes a token for a cluster, and its text, which is shown once.
+func NewToken(root ed25519.PublicKey) (Token, string) {
 	var secret [32]byte
 	rand.Read(secret[:])
-	text := tokenPrefix + strings.ToLower(rand.Text()[:10]) + "_" + base64.RawURLEncoding.EncodeToString(secret[:])
+	text := tokenPrefix + strings.ToLower(rand.Text()[:10]) + "." + base64.RawURLEncoding.EncodeToString(secret[:]) + "." + base64.RawURLEncoding.EncodeToString(root)
 	t, err := ParseToken(text)
 	if err != nil {
 		panic(err) // it has just been written
@@ -38,13 +39,24 @@ func NewToken() (Token, string) {
 // ParseToken reads the text of a token. The error does not quote it.
 func ParseToken(text string) (Token, error) {
 	rest, ok := strings.CutPrefix(strings.TrimSpace(text), tokenPrefix)
-	id, encoded, whole := strings.Cut(rest, "_")
-	secret, err := base64.RawURLEncoding.DecodeString(encoded)
-	if !ok || !whole || !idName.MatchString(id) || err != nil || len(secret) != 32 {
-		return Token{}, errors.New("it is no token: one is like " + tokenPrefix + "abc_..., whole and without spaces")
+	parts := strings.Split(rest, ".")
+	if !ok || len(parts) != 3 || !idName.MatchString(parts[0]) {
+		return Token{}, errToken
 	}
-	return Token{ID: id, Password: hex.EncodeToString(derived(secret, "password")), Key: ed25519.NewKeyFromSeed(derived(secret, "sign"))}, nil
+	secret, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || len(secret) != 32 {
+		return Token{}, errToken
+	}
+	root, err := base64.RawURLEncoding.DecodeString(parts[2])
+	if err != nil || len(root) != ed25519.PublicKeySize {
+		return Token{}, errToken
+	}
+	return Token{
+		ID: parts[0], Password: hex.EncodeToString(derived(secret, "password")), Key: ed25519.NewKeyFromSeed(derived(secret, "sign")), Root: root,
+	}, nil
 }
+
+var errToken = errors.New("it is no token: one is like " + tokenPrefix + "abc..., whole and without spaces")
 
 // derived is one of two secrets that a token stands for: from neither can the other be found.
 func derived(secret []byte, what string) []byte {

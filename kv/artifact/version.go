@@ -141,3 +141,17 @@ func (r *Release) Check() error {
 }
 
 var versionName = regexp.MustCompile(`^[0-9a-f]{12}$`)
+
+// Paths are the routes of a version as they are compared: without any it has every request.
+func (v *Version) Paths() []string {
+	if len(v.Routes) == 0 {
+		return []string{"/*"}
+	}
+	var all []string
+	for _, text := range v.Routes {
+		if r, err := ParseRoute(text); err == nil {
+			all = append(all, r.String())
+		}
+	}
+	return all
+}

@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type Remote struct {
 	Open  func(ctx context.Context) (net.Conn, error) // opens a connection that is carried to the server
 	Inbox string                                      // what the subjects of answers begin with: it may hear no others
+	Log   *slog.Logger
 }
 
 // opensWithin is how long a connection may take.
@@ -30,6 +32,7 @@ func (r Remote) Connect(name string, more ...nats.Option) (*nats.Conn, error) {
 	options := append([]nats.Option{
 		nats.SetCustomDialer(r), nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond),
 		nats.RetryOnFailedConnect(true), nats.CustomInboxPrefix(r.Inbox), nats.IgnoreDiscoveredServers(),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { r.Log.Warn("connection to the state of the cluster", "err", err) }),
 	}, more...)
 	nc, err := nats.Connect("nats://node", options...)
 	if err != nil {

@@ -1,0 +1,215 @@
+package cluster
+
+import (
+	"bufio"
+	"context"
+	"crypto/ed25519"
+	"crypto/subtle"
+	"crypto/tls"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// Paths of the gate.
+const (
+	joinPath  = "/v1/join"
+	statePath = "/v1/state"
+)
+
+// stateProtocol is what a connection to the store is upgraded to.
+const stateProtocol = "fortuna-state"
+
+// Gate is where other nodes come in.
+type Gate struct {
+	Identity *Identity
+	// Enrol makes a node known that joins. The error says why not.
+	Enrol func(ctx context.Context, name string, role Role) error
+	// Member reports whether a node with a certificate is still one.
+	Member func(name string) bool
+	// Carry takes the connection of a node to the store, until it ends; nil: the store is elsewhere.
+	Carry func(c net.Conn, name string) error
+	Log   *slog.Logger
+
+	root     ed25519.PrivateKey // nil on nodes that are no cores
+	listener net.Listener
+	http     *http.Server
+}
+
+// Open begins to listen at address. The identity then says where that is, with its port.
+func (g *Gate) Open(address string) error {
+	var err error
+	if g.Identity.Role == Core {
+		if g.root, err = g.Identity.RootKey(); err != nil {
+			return err
+		}
+	}
+	c, err := g.Identity.TLS(false)
+	if err != nil {
+		return err
+	}
+	c.NextProtos = []string{"http/1.1"}
+	if g.listener, err = net.Listen("tcp", address); err != nil {
+		return fmt.Errorf("listen for other nodes: %w", err)
+	}
+	mux := http.NewServeMux()
+	if g.root != nil {
+		mux.HandleFunc("POST "+joinPath, g.join)
+	}
+	if g.Carry != nil {
+		mux.HandleFunc("GET "+statePath, g.state)
+	}
+	g.http = &http.Server{
+		Handler: mux, ReadTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug), // of strangers' handshakes
+	}
+	go func() { _ = g.http.Serve(tls.NewListener(g.listener, c)) }() // it ends with Close
+	return nil
+}
+
+// Addr is where the gate listens.
+func (g *Gate) Addr() net.Addr { return g.listener.Addr() }
+
+// Close ends it, and the connections to the store with their server.
+func (g *Gate) Close() { _ = g.http.Close() }
+
+// join lets a node in that has the ticket.
+func (g *Gate) join(w http.ResponseWriter, r *http.Request) {
+	var a admission
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, admissionBytesMax)).Decode(&a); err != nil {
+		http.Error(w, "the request cannot be read", http.StatusBadRequest)
+		return
+	}
+	if subtle.ConstantTimeCompare([]byte(a.Secret), []byte(derived(g.root, "join"))) != 1 {
+		g.Log.Warn("a node came with a wrong ticket", "remote", r.RemoteAddr)
+		http.Error(w, "the ticket is not of this cluster, or was replaced", http.StatusForbidden)
+		return
+	}
+	answer, err := g.admit(r.Context(), a)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer) // who has left joins again
+}
+
+func (g *Gate) admit(ctx context.Context, a admission) (out admitted, err error) {
+	if err := CheckName(a.Name); err != nil {
+		return out, err
+	}
+	if a.Role != Worker && a.Role != Balancer {
+		return out, fmt.Errorf("a node joins as %s or %s, got %q", Worker, Balancer, a.Role)
+	}
+	text, err := os.ReadFile(g.Identity.Path(AuthorityFile))
+	if err != nil {
+		return out, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return out, errors.New("the authority's certificate cannot be read")
+	}
+	secrets, err := os.ReadFile(g.Identity.Path(SecretsFile))
+	if err != nil {
+		return out, err
+	}
+	out.Authority, out.Secrets = block.Bytes, string(secrets)
+	out.Cores = append([]string{g.Identity.Listen}, g.Identity.Cores...)
+	if out.Certificate, err = issue(g.root, block.Bytes, a.Request, a.Name, a.Role); err != nil {
+		return out, err
+	}
+	return out, g.Enrol(ctx, a.Name, a.Role)
+}
+
+// state hands the connection of a member to the store.
+func (g *Gate) state(w http.ResponseWriter, r *http.Request) {
+	if len(r.TLS.PeerCertificates) == 0 || r.Header.Get("Upgrade") != stateProtocol {
+		http.Error(w, "only nodes of the cluster come here", http.StatusForbidden)
+		return
+	}
+	name, _ := Peer(r.TLS.PeerCertificates[0])
+	if !g.Member(name) {
+		http.Error(w, "the node was removed from the cluster", http.StatusForbidden)
+		return
+	}
+	hijacker, ok := w.(http.Hijacker)
+	if !ok {
+		http.Error(w, "the connection cannot be taken over", http.StatusInternalServerError)
+		return
+	}
+	c, rw, err := hijacker.Hijack()
+	if err != nil {
+		g.Log.Warn("a node's way to the store", "node", name, "err", err)
+		return
+	}
+	_ = c.SetDeadline(time.Time{}) // a connection that is over says so itself
+	if _, err := c.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + stateProtocol + "\r\n\r\n")); err != nil {
+		c.Close()
+		return
+	}
+	if err := g.Carry(&buffered{c, rw.Reader}, name); err != nil {
+		g.Log.Debug("a node's way to the store has ended", "node", name, "err", err)
+	}
+}
+
+// buffered is a connection of which something has been read already.
+type buffered struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (b *buffered) Read(p []byte) (int, error) { return b.in.Read(p) }
+
+// Reach opens a connection to the store of the cluster, by the first core that has it and answers.
+func (id *Identity) Reach(ctx context.Context) (net.Conn, error) {
+	config, err := id.TLS(true)
+	if err != nil {
+		return nil, err
+	}
+	var last error
+	for _, address := range id.Cores {
+		c, err := reach(ctx, address, config)
+		if err == nil {
+			return c, nil
+		}
+		last = err
+	}
+	return nil, fmt.Errorf("reach the store of the cluster: %w", last)
+}
+
+func reach(ctx context.Context, address string, config *tls.Config) (net.Conn, error) {
+	d := tls.Dialer{Config: config}
+	c, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	q, err := http.NewRequest(http.MethodGet, "https://"+address+statePath, nil)
+	if err == nil {
+		q.Header.Set("Connection", "Upgrade")
+		q.Header.Set("Upgrade", stateProtocol)
+		err = q.Write(c)
+	}
+	in := bufio.NewReader(c)
+	var answer *http.Response
+	if err == nil {
+		answer, err = http.ReadResponse(in, q)
+	}
+	if err == nil && answer.StatusCode != http.StatusSwitchingProtocols {
+		err = &RefusedError{Address: address, Why: answer.Status}
+	}
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return &buffered{c, in}, nil
+}

@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fortunadws/fortuna/cli/control"
+	"github.com/fortunadws/fortuna/kv/artifact"
+	"github.com/fortunadws/fortuna/runtime"
+)
+
+func deployCommand() *cli.Command {
+	return &cli.Command{
+		Name: "deploy", Usage: "make a version of a project and have the nodes of a cluster serve it", ArgsUsage: "[directory or file]",
+		Description: "Bundles the project, uploads what the cluster does not have yet, and waits until every node serves the new version. A node\n" +
+			"loads it in a process of its own first: a version that does not load is never served. Prints the command that takes it back.",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "`text` that the list of versions shows"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be deployed, and do nothing"},
+			waitFlag(), &cli.BoolFlag{Name: "json", Usage: "print the result as JSON"}, toFlag(),
+		}, sourceFlags()...),
+		Action: func(c *cli.Context) error {
+			from, err := sourceOf(c)
+			if err != nil {
+				return err
+			}
+			p := processOf(c)
+			a, err := pack(p, from, c.String("message"))
+			if err != nil {
+				return err
+			}
+			if c.Bool("dry-run") {
+				return a.show(p.term, c.Bool("json"))
+			}
+			r, err := openRemote(c)
+			if err != nil {
+				return err
+			}
+			return deploy(c, r, a)
+		},
+	}
+}
+
+// waitFlag says how long a release is waited for.
+func waitFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "wait", Value: time.Minute, Usage: "how long to wait for the nodes; 0 does not wait"}
+}
+
+// uploadsAtOnce is how many files are on their way at a time.
+const uploadsAtOnce = 4
+
+// deployment is what a release has come to.
+type deployment struct {
+	App      string         `json:"app"`
+	Version  string         `json:"version"`
+	Former   string         `json:"former,omitempty"`
+	Counter  uint64         `json:"counter"`
+	Uploaded int            `json:"uploadedFiles"`
+	Bytes    int            `json:"uploadedBytes"`
+	TookMs   int64          `json:"tookMs"` // from the release to the last node
+	Nodes    []control.Step `json:"nodes"`
+	Missing  int            `json:"missing"`
+	Rollback string         `json:"rollback,omitempty"`
+}
+
+func deploy(c *cli.Context, r *reached, a *parcel) error {
+	t, ctx, app := processOf(c).term, c.Context, a.version.App
+	t.note("%s", t.err.paint(dim, "Cluster "+r.name))
+	out := deployment{App: app}
+	if err := a.upload(ctx, t, r, &out); err != nil {
+		return err
+	}
+	made, err := r.Version(ctx, a.version)
+	if err != nil {
+		return remoteProblem(err)
+	}
+	for _, w := range made.Warnings {
+		t.warn(t.err.printable(w))
+	}
+	t.note("Version %s starts in %.1f ms", made.ID, made.StartUpMs)
+	return putInForce(c, r, artifact.Release{App: app, Version: made.ID, Kind: "deploy", Message: a.version.Message}, out)
+}
+
+// upload sends the contents that the cluster does not have.
+func (a *parcel) upload(ctx context.Context, t *term, r *reached, out *deployment) error {
+	missing, err := r.Missing(ctx, a.version.App, slices.Sorted(maps.Keys(a.contents)))
+	if err != nil {
+		return remoteProblem(err)
+	}
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(uploadsAtOnce)
+	for _, sum := range missing {
+		data, ok := a.contents[sum]
+		if !ok {
+			return failed("", "the cluster asks for a file that is none of the version: %q", sum)
+		}
+		g.Go(func() error {
+			if err := r.Upload(ctx, a.version.App, data); err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			out.Uploaded++
+			out.Bytes += len(data)
+			if t.err.terminal {
+				t.print(t.err, uploadedPart(out.Uploaded, len(missing), out.Bytes))
+			}
+			return nil
+		})
+	}
+	err = g.Wait()
+	if t.err.terminal && len(missing) > 0 {
+		t.print(t.err, "\r\x1b[K")
+	}
+	if err != nil {
+		return remoteProblem(err)
+	}
+	t.note("Uploaded %d of %d files, %s", len(missing), len(a.contents), kilobytes(out.Bytes))
+	return nil
+}
+
+// putInForce puts a release in force after the one that is, and tells what becomes of it. A release that another one has
+// overtaken is not tried again: whoever did that meant something.
+func putInForce(c *cli.Context, r *reached, rel artifact.Release, out deployment) error {
+	t, ctx := processOf(c).term, c.Context
+	now, err := r.Current(ctx, rel.App)
+	if err != nil {
+		return remoteProblem(err)
+	}
+	rel.Counter, rel.Created = now.Counter+1, time.Now().UTC().Truncate(time.Millisecond)
+	out.App, out.Version, out.Counter, out.Nodes = rel.App, rel.Version, rel.Counter, []control.Step{}
+	if now.Version != rel.Version {
+		out.Former = now.Version
+	}
+	failures := 0
+	err = r.Release(ctx, rel, c.Duration("wait"), func(s control.Step) {
+		switch {
+		case s.Done:
+			out.Missing, out.TookMs = s.Missing, s.TookMs
+			return
+		case s.Failure != "":
+			failures++
+			t.note("%s %s: %s", t.err.paint(red, "✗"), s.Node, t.err.printable(s.Failure))
+		default:
+			t.note("%s %s %d ms", t.err.paint(green, "✓"), s.Node, s.TookMs)
+		}
+		out.Nodes = append(out.Nodes, s)
+	})
+	if err != nil {
+		return remoteProblem(err)
+	}
+	if out.Former != "" {
+		out.Rollback = "fortuna rollback --app " + rel.App + " " + out.Former
+	}
+	if c.Bool("json") {
+		if err := printJSON(t, out); err != nil {
+			return err
+		}
+	} else {
+		t.result("%s is version %s on %d nodes after %s", rel.App, t.out.paint(bold, rel.Version), len(out.Nodes)-failures, milliseconds(time.Duration(out.TookMs)*time.Millisecond))
+		if out.Rollback != "" {
+			t.note("To take it back: %s", out.Rollback)
+		}
+	}
+	switch {
+	case failures > 0:
+		return failed(out.Rollback, "%d nodes keep what they served: the version does not load there", failures)
+	case out.Missing > 0 && c.Duration("wait") > 0:
+		return &problem{exitUnreachable, fmt.Sprintf("%d nodes have said nothing within %v; they serve the version when they can", out.Missing, c.Duration("wait")), "fortuna status"}
+	}
+	return nil
+}
+
+// loadProblem shows why a bundle does not load.
+func (a *parcel) loadProblem(t *term, err error) error {
+	var failure *runtime.Failure
+	if errors.As(err, &failure) {
+		t.fault(loadFault(a.bundle, failure))
+		return errReported
+	}
+	return err
+}
+
+// sortedKeys are the names in a table.
+func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,523 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fortunadws/fortuna/cli/cluster"
+	"github.com/fortunadws/fortuna/cli/control"
+	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/kv"
+	"github.com/fortunadws/fortuna/kv/artifact"
+	"github.com/fortunadws/fortuna/kv/embedded"
+	"github.com/fortunadws/fortuna/kv/node"
+	"github.com/fortunadws/fortuna/kv/secret"
+)
+
+// Where a node listens for others when nothing else is said.
+const clusterListen = "127.0.0.1:9788"
+
+var discarded = slog.New(slog.DiscardHandler)
+
+// member is this process as a node of a cluster: what is deployed there is served here.
+type member struct {
+	house      *house
+	identity   *cluster.Identity
+	store      *store
+	suspicious bool // no version is loaded that was not tried in a process of its own before: the last start ended badly
+
+	artifacts *artifact.Store
+	members   *node.Members
+	registry  *node.Registry
+	gate      *cluster.Gate
+	measure   measure
+	online    atomic.Bool // the store has been reached
+
+	life    context.Context
+	die     context.CancelFunc
+	working sync.WaitGroup
+
+	sites    atomic.Pointer[sites]
+	mu       sync.Mutex
+	deployed map[string]*deployed // by name
+}
+
+// openNode makes this process the node of a data directory, which is made if it is new.
+func (h *house) openNode() error {
+	o := &h.options
+	dir := absolute(h.process.dir, o.data)
+	p, err := nodeProject(dir, o.config, h.process.dir)
+	if err != nil {
+		return err
+	}
+	m := &member{house: h, deployed: map[string]*deployed{}}
+	m.life, m.die = context.WithCancel(context.Background())
+	m.sites.Store(&sites{})
+	if m.identity, err = h.identify(m.life, dir); err != nil {
+		return err
+	}
+	m.store = m.openStore(p)
+	h.tenants = m
+	if err := h.furnish(p, m.identity.Name); err != nil {
+		return err
+	}
+	if err := m.boot(); err != nil {
+		return err
+	}
+	if m.identity.Role == cluster.Core {
+		return m.connect()
+	}
+	m.working.Go(func() { // the cores may be away: what is on the disk is served meanwhile
+		for m.life.Err() == nil {
+			err := m.connect()
+			if err == nil {
+				return
+			}
+			h.journal.trouble(fmt.Errorf("the store of the cluster: %w", err))
+			select {
+			case <-time.After(followRetry):
+			case <-m.life.Done():
+			}
+		}
+	})
+	return nil
+}
+
+// nodeProject is the configuration of a node: the file that was named, or fortuna.toml in its data directory.
+func nodeProject(dir, file, cwd string) (*project, error) {
+	p := &project{root: dir, shown: "node", given: map[string]bool{}}
+	var err error
+	if file != "" {
+		file = absolute(cwd, file)
+		if !isFile(file) {
+			return nil, refused("", "--config %s: there is no such file", file)
+		}
+		p.root = filepath.Dir(file)
+		p.config, err = readConfig(file, "")
+	} else {
+		p.config, err = loadConfig(dir, "")
+	}
+	return p, err
+}
+
+// identify is who the node is: as the data directory says, or a new one, of its own cluster or that of a ticket.
+func (h *house) identify(ctx context.Context, dir string) (*cluster.Identity, error) {
+	o := &h.options
+	there, err := cluster.Exists(dir)
+	if err != nil {
+		return nil, failed("", "%v", err)
+	}
+	if there {
+		id, err := cluster.Load(dir)
+		switch {
+		case err != nil:
+			return nil, refused("", "%v", err)
+		case o.name != "" && o.name != id.Name:
+			return nil, refused("fortuna serve --data "+o.data, "the node in %s is called %s, and keeps that name: got --name %s", o.data, id.Name, o.name)
+		}
+		return id, nil // a ticket was for the first time
+	}
+	name := o.name
+	if name == "" {
+		if name, err = machineName(); err != nil {
+			return nil, refused("fortuna serve --name n1", "%v", err)
+		}
+	}
+	if err := cluster.CheckName(name); err != nil {
+		return nil, usageError("fortuna serve --name n1", "%v", err)
+	}
+	if o.join == "" {
+		id, err := cluster.Found(dir, name)
+		if err == nil {
+			_, err = secret.MakeKey(id.Path(cluster.SecretsFile))
+		}
+		if err != nil {
+			return nil, failed("", "%v", err)
+		}
+		return id, nil
+	}
+	ticket, err := cluster.ParseTicket(o.join)
+	if err != nil {
+		return nil, usageError("fortuna token --join --data <directory>, where the first node runs", "--join: %v", err)
+	}
+	id, err := cluster.Join(ctx, dir, name, o.role, ticket)
+	var no *cluster.RefusedError
+	switch {
+	case errors.As(err, &no):
+		return nil, refused("", "%v", err)
+	case err != nil:
+		return nil, &problem{exitUnreachable, err.Error(), "see that the first node runs, and that its --cluster address is reached from here"}
+	}
+	return id, nil
+}
+
+// machineName is what this machine is called, as the name of a node.
+func machineName() (string, error) {
+	name, err := os.Hostname()
+	if err != nil {
+		return "", err
+	}
+	name, _, _ = strings.Cut(strings.ToLower(name), ".")
+	return name, nil
+}
+
+// openStore is the state that the apps of the node share.
+func (m *member) openStore(p *project) *store {
+	h, id := m.house, m.identity
+	s := &store{dir: id.Path("state"), table: p.config.State, log: h.journal.log}
+	s.key = func(*project, bool) (secret.Key, bool, error) {
+		key, err := secret.ReadKey(id.Path(cluster.SecretsFile))
+		if errors.Is(err, fs.ErrNotExist) {
+			return key, false, nil
+		}
+		return key, err == nil, err
+	}
+	s.source = func() (kv.Source, *embedded.Server, error) {
+		switch {
+		case p.config.State.External.URL != "":
+			return p.config.State.External, nil, nil
+		case id.Role == cluster.Core:
+			return s.table.source(p, s.dir, s.log)
+		}
+		return embedded.Remote{Open: id.Reach, Inbox: inboxOf(id.Name), Log: s.log}, nil, nil
+	}
+	return s
+}
+
+// boot serves what was served last, from the disk.
+func (m *member) boot() error {
+	dirs, err := os.ReadDir(m.identity.Path("apps"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return failed("", "%v", err)
+	}
+	for _, e := range dirs {
+		if e.IsDir() && artifact.CheckApp(e.Name()) == nil {
+			m.find(e.Name()).boot(m.life)
+		}
+	}
+	return nil
+}
+
+// connect reaches the store and begins to follow it.
+func (m *member) connect() error {
+	_, _, err := m.store.bucket(artifact.FilesConfig)
+	if err != nil {
+		return err
+	}
+	files := m.store.buckets[artifact.FilesConfig.Name]
+	statements, replica, err := m.store.bucket(artifact.StatementsConfig)
+	if err != nil {
+		return err
+	}
+	h := m.house
+	m.artifacts = artifact.New(files, statements, replica, m.identity.Root)
+	m.members = node.NewMembers(statements, replica)
+	if m.identity.Role == cluster.Core {
+		if err := m.host(); err != nil {
+			return err
+		}
+	}
+	if m.registry, err = node.Open(m.store.values, m.info, nil, h.journal.log); err != nil {
+		return failed("", "%v", err)
+	}
+	m.online.Store(true)
+	m.mu.Lock()
+	for _, d := range m.deployed {
+		m.begin(d)
+	}
+	m.mu.Unlock()
+	m.artifacts.Follow(m.look)
+	m.members.Follow(func(string) { m.registry.Tell() })
+	m.look("")
+	if m.identity.Role == cluster.Core && h.admin != nil {
+		h.admin.Handle("/v1/", (&control.Server{
+			Cluster: control.Cluster{Node: m.identity.Name, Role: string(m.identity.Role), Fortuna: Version}, Artifact: m.artifacts, Members: m.members, Registry: m.registry,
+			Verify: m.verify, Audit: m.audit, Log: h.journal.log,
+		}).Handler())
+	}
+	return nil
+}
+
+// host lets other nodes in: this one has the store.
+func (m *member) host() error {
+	h, id := m.house, m.identity
+	address := h.options.cluster
+	if address == "" {
+		address = id.Listen
+	}
+	m.gate = &cluster.Gate{
+		Identity: id, Log: h.journal.log,
+		Enrol: func(ctx context.Context, name string, role cluster.Role) error {
+			return m.members.Enrol(ctx, name, string(role), m.registry.Nodes())
+		},
+		Member: func(name string) bool {
+			member, ok := m.members.Cached(name)
+			return !ok || !member.Removed
+		},
+	}
+	if m.store.server != nil {
+		m.gate.Carry = func(c net.Conn, name string) error { return m.store.server.Admit(c, workerRights(name)) }
+	}
+	chosen := address != ""
+	if !chosen {
+		address = clusterListen
+	}
+	err := m.gate.Open(address)
+	if err != nil && !chosen { // another node of this machine has it
+		err = m.gate.Open("127.0.0.1:0")
+	}
+	if err != nil {
+		return refused("fortuna serve --cluster 127.0.0.1:0", "%v", err)
+	}
+	if at := m.gate.Addr().String(); at != id.Listen {
+		id.Listen = at
+		if err := id.Save(); err != nil {
+			return failed("", "%v", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(m.life, stateOpens)
+	defer cancel()
+	err = m.members.Change(ctx, id.Name, func(member *node.Member) error {
+		if member.Name == "" {
+			member.Joined = time.Now().UTC().Truncate(time.Second)
+		}
+		member.Role = string(id.Role)
+		return nil
+	})
+	if err != nil {
+		return failed("", "%v", err)
+	}
+	return nil
+}
+
+// look has an app deal with its release, or all of them.
+func (m *member) look(app string) {
+	if app != "" {
+		if artifact.CheckApp(app) == nil {
+			m.find(app).ring()
+		}
+		return
+	}
+	m.working.Go(func() {
+		apps, err := m.artifacts.Apps(m.life)
+		if err != nil {
+			m.house.journal.log.Debug("apps", "err", err)
+		}
+		for _, name := range apps {
+			m.look(name)
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		for _, d := range m.deployed {
+			d.ring()
+		}
+	})
+}
+
+// find is the app of a name, which begins to follow its releases when it is new.
+func (m *member) find(name string) *deployed {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d := m.deployed[name]
+	if d == nil {
+		d = m.newDeployed(name)
+		m.deployed[name] = d
+		if m.online.Load() {
+			m.begin(d)
+		}
+	}
+	return d
+}
+
+func (m *member) begin(d *deployed) {
+	if m.life.Err() == nil {
+		m.working.Go(func() { d.follow(m.life) })
+	}
+}
+
+// settle gives an app the requests of its routes.
+func (m *member) settle(d *deployed, routes []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d.routes = routes
+	next := newSites(m.deployed)
+	m.sites.Store(&next)
+}
+
+// verify loads a version of which the files are in the store, in a process of its own.
+func (m *member) verify(ctx context.Context, v artifact.Version) (out control.Verified, err error) {
+	dir, err := os.MkdirTemp(m.identity.Dir(), ".verify-")
+	if err != nil {
+		return out, err
+	}
+	defer os.RemoveAll(dir)
+	body, err := artifact.Body(v)
+	if err == nil {
+		err = m.unpack(ctx, v, artifact.Sealed{Body: body}, dir)
+	}
+	if err != nil {
+		return out, err
+	}
+	return verifyVersion(ctx, dir)
+}
+
+// audit notes what somebody has done, where nobody changes it.
+func (m *member) audit(ctx context.Context, who, what string) {
+	m.house.journal.event(slog.LevelInfo, "audit", slog.String("who", who), slog.String("what", what))
+}
+
+// info is what the other nodes are told.
+func (m *member) info() node.Info {
+	h := m.house
+	i := node.Info{
+		Name: m.identity.Name, Role: string(m.identity.Role), Address: m.identity.Listen, Fortuna: Version, Started: m.measure.begun(),
+		Draining: h.draining.Load(), Apps: map[string]node.App{},
+	}
+	if server := h.server.Load(); server != nil {
+		i.Listen = server.Addr().String()
+		i.Load.Inflight = int(server.Stats().Inflight)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name, d := range m.deployed {
+		s := d.app.stats()
+		i.Load.Queue += int(s.Queued)
+		i.Load.Free += int(s.Warm - s.Busy)
+		i.Apps[name] = d.said()
+	}
+	i.Load.CPU, i.Load.Latency = m.measure.cpu(), m.measure.latency()
+	return i
+}
+
+// serve answers one exchange, on its loop.
+func (m *member) serve(x exchange.Exchange) {
+	q := x.Request()
+	d := m.sites.Load().find(q)
+	if d == nil {
+		answer(x, 404, "text/plain; charset=utf-8", []byte("no_app: no app is deployed for this host and path\n"))
+		return
+	}
+	q.App = d.app.name
+	d.app.serve(x)
+}
+
+func (m *member) apps() (all []*app) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(m.deployed)) {
+		all = append(all, m.deployed[name].app)
+	}
+	return all
+}
+
+func (m *member) ready() error {
+	if !m.online.Load() && len(*m.sites.Load()) == 0 {
+		return errors.New("the store of the cluster was not reached yet")
+	}
+	return nil
+}
+
+func (m *member) changes() <-chan struct{} { return nil }
+
+// again looks at everything once more.
+func (m *member) again() {
+	if m.online.Load() {
+		m.look("")
+	}
+}
+
+func (m *member) close() {
+	m.die()
+	if m.gate != nil {
+		m.gate.Close()
+	}
+	m.working.Wait()
+	if m.registry != nil {
+		m.registry.Close()
+	}
+	for _, a := range m.apps() {
+		a.state.close()
+	}
+	m.mu.Lock()
+	for _, d := range m.deployed {
+		if d.trial != nil && d.trial.Stop() {
+			d.prove() // the process ends because it was told to
+		}
+	}
+	m.mu.Unlock()
+	m.store.close()
+}
+
+// measure is how busy the process is.
+type measure struct {
+	mu      sync.Mutex
+	started time.Time
+	at      time.Time
+	used    time.Duration
+	share   float64
+	mean    atomic.Int64 // of latency, in nanoseconds
+}
+
+func (m *measure) begun() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.started.IsZero() {
+		m.started = time.Now().UTC()
+	}
+	return m.started
+}
+
+// observe takes the duration of an answer into the mean; that two answers at once count as one does not matter.
+func (m *measure) observe(d time.Duration) {
+	was := m.mean.Load()
+	m.mean.Store(was + (int64(d)-was)/16)
+}
+
+// latency is in milliseconds.
+func (m *measure) latency() float64 { return float64(m.mean.Load()) / 1e6 }
+
+// cpu is the share of the cores that the process has used since it was asked before.
+func (m *measure) cpu() float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now, used := time.Now(), cpuTime()
+	if passed := now.Sub(m.at); passed > node.BeatEvery/2 {
+		if !m.at.IsZero() {
+			m.share = float64(used-m.used) / float64(passed) / float64(runtime.GOMAXPROCS(0))
+		}
+		m.at, m.used = now, used
+	}
+	return m.share
+}
+
+// inboxOf is what the subjects of answers to a node begin with.
+func inboxOf(name string) string { return "_INBOX_" + name }
+
+// workerRights are what a node without the store may say to it. It reads what is deployed and keeps what apps keep; it
+// releases nothing, makes no grant and changes no stream.
+func workerRights(name string) embedded.Rights {
+	return embedded.Rights{
+		Publish: []string{
+			"$KV.>", "fortuna.>", "$JS.ACK.>", "$JS.FC.>", "$JS.API.INFO", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.MSG.GET.*",
+			"$JS.API.DIRECT.GET.>", "$JS.API.CONSUMER.>", "$JS.API.STREAM.PURGE.KV_values",
+		},
+		PublishDenied: []string{
+			"$KV.cluster.*.>", "$KV.files.*.>", "$KV.secrets.*.>", "fortuna.kv.>",
+			"$JS.API.CONSUMER.PAUSE.>", "$JS.API.CONSUMER.LEADER.>",
+		},
+		Subscribe: []string{inboxOf(name) + ".>", "fortuna.>"},
+	}
+}
