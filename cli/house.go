@@ -26,6 +26,7 @@ type house struct {
 	draining atomic.Bool
 	admin    *admin.Server // nil: nowhere
 	answers  *admin.Counters
+	measure  measure
 	tracer   *tracer // nil: no spans are sent
 	tenants  tenants
 }
@@ -104,6 +105,7 @@ func (h *house) Serve(x exchange.Exchange) {
 // answered counts and logs one answer.
 func (h *house) answered(r edge.Record) {
 	h.answers.Observe(&r)
+	h.measure.observe(r.Duration)
 	if h.tracer != nil {
 		h.tracer.answered(&r)
 	}

@@ -9,10 +9,7 @@ import (
 	"maps"
 	"net"
 	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,7 +40,6 @@ type member struct {
 	members   *node.Members
 	registry  *node.Registry
 	gate      *cluster.Gate
-	measure   measure
 	online    atomic.Bool // the store has been reached
 
 	life    context.Context
@@ -94,84 +90,6 @@ func (h *house) openNode() error {
 		}
 	})
 	return nil
-}
-
-// nodeProject is the configuration of a node: the file that was named, or fortuna.toml in its data directory.
-func nodeProject(dir, file, cwd string) (*project, error) {
-	p := &project{root: dir, shown: "node", given: map[string]bool{}}
-	var err error
-	if file != "" {
-		file = absolute(cwd, file)
-		if !isFile(file) {
-			return nil, refused("", "--config %s: there is no such file", file)
-		}
-		p.root = filepath.Dir(file)
-		p.config, err = readConfig(file, "")
-	} else {
-		p.config, err = loadConfig(dir, "")
-	}
-	return p, err
-}
-
-// identify is who the node is: as the data directory says, or a new one, of its own cluster or that of a ticket.
-func (h *house) identify(ctx context.Context, dir string) (*cluster.Identity, error) {
-	o := &h.options
-	there, err := cluster.Exists(dir)
-	if err != nil {
-		return nil, failed("", "%v", err)
-	}
-	if there {
-		id, err := cluster.Load(dir)
-		switch {
-		case err != nil:
-			return nil, refused("", "%v", err)
-		case o.name != "" && o.name != id.Name:
-			return nil, refused("fortuna serve --data "+o.data, "the node in %s is called %s, and keeps that name: got --name %s", o.data, id.Name, o.name)
-		}
-		return id, nil // a ticket was for the first time
-	}
-	name := o.name
-	if name == "" {
-		if name, err = machineName(); err != nil {
-			return nil, refused("fortuna serve --name n1", "%v", err)
-		}
-	}
-	if err := cluster.CheckName(name); err != nil {
-		return nil, usageError("fortuna serve --name n1", "%v", err)
-	}
-	if o.join == "" {
-		id, err := cluster.Found(dir, name)
-		if err == nil {
-			_, err = secret.MakeKey(id.Path(cluster.SecretsFile))
-		}
-		if err != nil {
-			return nil, failed("", "%v", err)
-		}
-		return id, nil
-	}
-	ticket, err := cluster.ParseTicket(o.join)
-	if err != nil {
-		return nil, usageError("fortuna token --join --data <directory>, where the first node runs", "--join: %v", err)
-	}
-	id, err := cluster.Join(ctx, dir, name, o.role, ticket)
-	var no *cluster.RefusedError
-	switch {
-	case errors.As(err, &no):
-		return nil, refused("", "%v", err)
-	case err != nil:
-		return nil, &problem{exitUnreachable, err.Error(), "see that the first node runs, and that its --cluster address is reached from here"}
-	}
-	return id, nil
-}
-
-// machineName is what this machine is called, as the name of a node.
-func machineName() (string, error) {
-	name, err := os.Hostname()
-	if err != nil {
-		return "", err
-	}
-	name, _, _ = strings.Cut(strings.ToLower(name), ".")
-	return name, nil
 }
 
 // openStore is the state that the apps of the node share.
@@ -383,7 +301,7 @@ func (m *member) audit(ctx context.Context, who, what string) {
 func (m *member) info() node.Info {
 	h := m.house
 	i := node.Info{
-		Name: m.identity.Name, Role: string(m.identity.Role), Address: m.identity.Listen, Fortuna: Version, Started: m.measure.begun(),
+		Name: m.identity.Name, Role: string(m.identity.Role), Address: m.identity.Listen, Fortuna: Version, Started: h.measure.begun(),
 		Draining: h.draining.Load(), Apps: map[string]node.App{},
 	}
 	if server := h.server.Load(); server != nil {
@@ -398,7 +316,7 @@ func (m *member) info() node.Info {
 		i.Load.Free += int(s.Warm - s.Busy)
 		i.Apps[name] = d.said()
 	}
-	i.Load.CPU, i.Load.Latency = m.measure.cpu(), m.measure.latency()
+	i.Load.CPU, i.Load.Latency = h.measure.cpu(), h.measure.latency()
 	return i
 }
 
@@ -459,65 +377,4 @@ func (m *member) close() {
 	}
 	m.mu.Unlock()
 	m.store.close()
-}
-
-// measure is how busy the process is.
-type measure struct {
-	mu      sync.Mutex
-	started time.Time
-	at      time.Time
-	used    time.Duration
-	share   float64
-	mean    atomic.Int64 // of latency, in nanoseconds
-}
-
-func (m *measure) begun() time.Time {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.started.IsZero() {
-		m.started = time.Now().UTC()
-	}
-	return m.started
-}
-
-// observe takes the duration of an answer into the mean; that two answers at once count as one does not matter.
-func (m *measure) observe(d time.Duration) {
-	was := m.mean.Load()
-	m.mean.Store(was + (int64(d)-was)/16)
-}
-
-// latency is in milliseconds.
-func (m *measure) latency() float64 { return float64(m.mean.Load()) / 1e6 }
-
-// cpu is the share of the cores that the process has used since it was asked before.
-func (m *measure) cpu() float64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now, used := time.Now(), cpuTime()
-	if passed := now.Sub(m.at); passed > node.BeatEvery/2 {
-		if !m.at.IsZero() {
-			m.share = float64(used-m.used) / float64(passed) / float64(runtime.GOMAXPROCS(0))
-		}
-		m.at, m.used = now, used
-	}
-	return m.share
-}
-
-// inboxOf is what the subjects of answers to a node begin with.
-func inboxOf(name string) string { return "_INBOX_" + name }
-
-// workerRights are what a node without the store may say to it. It reads what is deployed and keeps what apps keep; it
-// releases nothing, makes no grant and changes no stream.
-func workerRights(name string) embedded.Rights {
-	return embedded.Rights{
-		Publish: []string{
-			"$KV.>", "fortuna.>", "$JS.ACK.>", "$JS.FC.>", "$JS.API.INFO", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.MSG.GET.*",
-			"$JS.API.DIRECT.GET.>", "$JS.API.CONSUMER.>", "$JS.API.STREAM.PURGE.KV_values",
-		},
-		PublishDenied: []string{
-			"$KV.cluster.*.>", "$KV.files.*.>", "$KV.secrets.*.>", "fortuna.kv.>",
-			"$JS.API.CONSUMER.PAUSE.>", "$JS.API.CONSUMER.LEADER.>",
-		},
-		Subscribe: []string{inboxOf(name) + ".>", "fortuna.>"},
-	}
 }

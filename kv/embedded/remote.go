@@ -32,7 +32,9 @@ func (r Remote) Connect(name string, more ...nats.Option) (*nats.Conn, error) {
 	options := append([]nats.Option{
 		nats.SetCustomDialer(r), nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond),
 		nats.RetryOnFailedConnect(true), nats.CustomInboxPrefix(r.Inbox), nats.IgnoreDiscoveredServers(),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { r.Log.Warn("connection to the state of the cluster", "err", err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			r.Log.Warn("connection to the state of the cluster", "err", err)
+		}),
 	}, more...)
 	nc, err := nats.Connect("nats://node", options...)
 	if err != nil {

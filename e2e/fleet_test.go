@@ -1,0 +1,370 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// deploys is how many versions come while requests do.
+var deploys = flag.Int("deploys", 5, "versions that are deployed to a fleet under load")
+
+// fleet is nodes of one cluster that serve what is deployed, each a process on this machine.
+type fleet struct {
+	t     *testing.T
+	dir   string
+	nodes []*fleetNode
+}
+
+// fleetNode is one of them.
+type fleetNode struct {
+	fleet      *fleet
+	name, data string
+	join       string // ticket of the first start; "" founds the cluster
+	listen     string
+	cmd        *exec.Cmd
+	ended      chan struct{}
+	log        transcript
+}
+
+// startFleet runs n nodes, the first of which has the store, and logs in.
+func startFleet(t *testing.T, n int) *fleet {
+	t.Helper()
+	f := &fleet{t: t, dir: t.TempDir()}
+	addresses := freeAddresses(t, n)
+	for i := range n {
+		node := &fleetNode{fleet: f, name: fmt.Sprint("n", i+1), listen: addresses[i]}
+		node.data = filepath.Join(f.dir, node.name)
+		f.nodes = append(f.nodes, node)
+		if i > 0 {
+			node.join = strings.TrimSpace(f.mustRun("", "token", "join", "--data", f.nodes[0].data))
+		}
+		node.start()
+		if i == 0 {
+			f.mustRun("", "login", "--data", node.data)
+		}
+	}
+	return f
+}
+
+// freeAddresses are of this machine, and nobody's.
+func freeAddresses(t *testing.T, n int) (all []string) {
+	t.Helper()
+	for range n { // all at once, so that no two are the same
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		all = append(all, l.Addr().String())
+	}
+	return all
+}
+
+// start runs the node and waits until it serves.
+func (n *fleetNode) start() {
+	t := n.fleet.t
+	t.Helper()
+	path, err := exec.LookPath("fortuna")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"serve", "--data", n.data, "--name", n.name, "--listen", n.listen, "--admin", "127.0.0.1:0", "--log-level", "warn"}
+	if n.join != "" {
+		args = append(args, "--join", n.join)
+	} else {
+		args = append(args, "--cluster", "127.0.0.1:0")
+	}
+	if id, err := os.ReadFile(filepath.Join(n.data, "node.json")); err == nil && n.join == "" { // as before, so that others find it
+		var is struct{ Listen string }
+		if err := json.Unmarshal(id, &is); err != nil {
+			t.Fatal(err)
+		}
+		args[len(args)-1] = is.Listen
+	}
+	n.cmd = exec.Command(path, args...)
+	out, err := n.cmd.StderrPipe()
+	if err == nil {
+		err = n.cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := n.cmd
+	ready, ended := make(chan struct{}), make(chan struct{})
+	n.ended = ended
+	go func() {
+		told := sync.OnceFunc(func() { close(ready) })
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			_, _ = n.log.Write(append(lines.Bytes(), '\n')) // into memory
+			if readyLine.MatchString(lines.Text()) {
+				told()
+			}
+		}
+		_ = cmd.Wait() // how it ended is what the test is about
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		<-ended
+		if t.Failed() {
+			t.Logf("%s:\n%s", n.name, n.log.String())
+		}
+	})
+	select {
+	case <-ready:
+	case <-ended:
+		t.Fatalf("%s ended:\n%s", n.name, n.log.String())
+	case <-time.After(time.Minute):
+		t.Fatalf("%s is never ready:\n%s", n.name, n.log.String())
+	}
+}
+
+// crash ends it as a crash does.
+func (n *fleetNode) crash() {
+	_ = n.cmd.Process.Kill()
+	<-n.ended
+}
+
+// alive reports whether the process runs.
+func (n *fleetNode) alive() bool {
+	select {
+	case <-n.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// admin is where the node is asked.
+func (n *fleetNode) admin() string {
+	text, err := os.ReadFile(filepath.Join(n.data, "admin"))
+	if err != nil {
+		n.fleet.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// run types a command in dir.
+func (f *fleet) run(dir string, args ...string) (stdout, stderr string, err error) {
+	path, err := exec.LookPath("fortuna")
+	if err != nil {
+		return "", "", err
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Dir = dir
+	if dir == "" {
+		cmd.Dir = f.dir
+	}
+	var out, trouble strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &trouble
+	cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+filepath.Join(f.dir, "config"), "HOME="+f.dir, "CI=true")
+	err = cmd.Run()
+	return out.String(), trouble.String(), err
+}
+
+func (f *fleet) mustRun(dir string, args ...string) string {
+	f.t.Helper()
+	out, trouble, err := f.run(dir, args...)
+	if err != nil {
+		f.t.Fatalf("fortuna %s: %v\n%s%s", strings.Join(args, " "), err, out, trouble)
+	}
+	return out
+}
+
+// project writes a project.
+func (f *fleet) project(name string, files map[string]string) (dir string) {
+	f.t.Helper()
+	dir = filepath.Join(f.dir, "projects", name)
+	for file, text := range files {
+		path := filepath.Join(dir, file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			f.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// deployed is what fortuna deploy --json says.
+type deployed struct {
+	Version string
+	TookMs  int64
+	Missing int
+	Nodes   []struct {
+		Node    string
+		Ready   bool
+		Failure string
+	}
+}
+
+func (f *fleet) deploy(dir string, args ...string) (d deployed) {
+	f.t.Helper()
+	out := f.mustRun(dir, append([]string{"deploy", "--json"}, args...)...)
+	if err := json.Unmarshal([]byte(out), &d); err != nil {
+		f.t.Fatalf("%v: %s", err, out)
+	}
+	if len(d.Nodes) != len(f.nodes) || d.Missing > 0 {
+		f.t.Fatalf("deployed to %s", out)
+	}
+	return d
+}
+
+func (n *fleetNode) get(client *http.Client, path string) (status int, body string, err error) {
+	a, err := client.Get("http://" + n.listen + path)
+	if err != nil {
+		return 0, "", err
+	}
+	defer a.Body.Close()
+	var b strings.Builder
+	_, err = bufio.NewReader(a.Body).WriteTo(&b)
+	return a.StatusCode, b.String(), err
+}
+
+// asNode is the node as visitors of other tests see one.
+func (n *fleetNode) asNode() *node { return &node{t: n.fleet.t, listen: n.listen} }
+
+const countingCode = `export default { fetch: (request, env, ctx) => new Response(String(ctx.session.inc("n", 1))) }`
+
+// A project reaches every node, its sessions hold whichever node answers, and an earlier version comes back.
+func TestFleet_deploys(t *testing.T) {
+	f := startFleet(t, 3)
+	dir := f.project("shop", map[string]string{
+		"fortuna.toml": "name = \"shop\"\n[session]\n[assets]\ndir = \"public\"\n", "index.js": countingCode, "public/style.css": "body { color: red }",
+	})
+	first := f.deploy(dir, "-m", "the first")
+	v := newVisitor()
+	for i := range 12 {
+		if status, body := v.ask(f.nodes[(i*7)%3].asNode(), "/"); status != 200 || body != fmt.Sprint(i+1) {
+			t.Fatalf("request %d: %d %s", i, status, body)
+		}
+	}
+	for _, n := range f.nodes {
+		if status, body, err := n.get(http.DefaultClient, "/style.css"); status != 200 || body != "body { color: red }" {
+			t.Errorf("%s: %d %s %v", n.name, status, body, err)
+		}
+	}
+	f.project("shop", map[string]string{"index.js": `export default { fetch: () => new Response("second") }`})
+	f.deploy(dir, "-m", "the second")
+	f.expect("second")
+	f.mustRun(dir, "rollback")
+	f.mustRun(dir, "promote", f.version(dir, 0))
+	f.expect("second")
+	f.mustRun(dir, "rollback", first.Version)
+	if _, body := v.ask(f.nodes[2].asNode(), "/"); body != "13" {
+		t.Errorf("after the rollback: %s", body)
+	}
+	if list := f.mustRun(dir, "versions"); !strings.Contains(list, "* "+first.Version) || !strings.Contains(list, "the second") {
+		t.Errorf("versions:\n%s", list)
+	}
+	// A node that was away learns what it has missed, and one that begins serves what it served before.
+	f.nodes[2].crash()
+	f.mustRun(dir, "promote", f.version(dir, 0), "--wait", "0")
+	f.nodes[2].start()
+	f.eventually("second")
+}
+
+// version is the id of the i-th version that is listed.
+func (f *fleet) version(dir string, i int) string {
+	lines := strings.Split(strings.TrimSpace(f.mustRun(dir, "versions")), "\n")
+	return strings.Fields(strings.TrimLeft(lines[i+1], "* "))[0]
+}
+
+// expect fails unless every node answers with a text.
+func (f *fleet) expect(want string) {
+	f.t.Helper()
+	for _, n := range f.nodes {
+		if status, body, err := n.get(http.DefaultClient, "/"); status != 200 || body != want {
+			f.t.Errorf("%s: %d %q %v, want %q", n.name, status, body, err, want)
+		}
+	}
+}
+
+// eventually waits until every node answers with a text.
+func (f *fleet) eventually(want string) {
+	f.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		all := true
+		for _, n := range f.nodes {
+			if _, body, err := n.get(http.DefaultClient, "/"); err != nil || body != want {
+				all = false
+			}
+		}
+		if all {
+			return
+		}
+		if time.Now().After(deadline) {
+			f.expect(want)
+			return
+		}
+	}
+}
+
+// While versions come and a node goes and comes back, no request fails and none is answered by parts of two versions.
+func TestFleet_deploysUnderLoad(t *testing.T) {
+	f := startFleet(t, 3)
+	version := func(i int) string {
+		return f.project("shop", map[string]string{
+			"fortuna.toml": fmt.Sprintf("name = \"shop\"\n[vars]\nV = \"%d\"\n[assets]\ndir = \"public\"\n", i),
+			"index.js":     fmt.Sprintf(`import { v } from "./v.js"; export default { fetch: (q, env) => new Response("%d " + v + " " + env.V) }`, i),
+			"v.js":         fmt.Sprintf("export const v = %d", i),
+			"public/x.txt": fmt.Sprint(i),
+		})
+	}
+	f.deploy(version(0))
+	var answered, failed, mixed atomic.Int64
+	stop := make(chan struct{})
+	var wait sync.WaitGroup
+	for i := range 6 {
+		wait.Go(func() {
+			client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}}
+			defer client.CloseIdleConnections()
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				status, body, err := f.nodes[i%3].get(client, "/")
+				answered.Add(1)
+				if parts := strings.Fields(body); err != nil || status != 200 || len(parts) != 3 {
+					failed.Add(1)
+					t.Errorf("%s: %d %q %v", f.nodes[i%3].name, status, body, err)
+				} else if parts[0] != parts[1] || parts[1] != parts[2] {
+					mixed.Add(1)
+				}
+			}
+		})
+	}
+	for i := 1; i <= *deploys; i++ {
+		f.deploy(version(i))
+	}
+	close(stop)
+	wait.Wait()
+	t.Logf("%d deployments, %d requests, %d failed, %d of two versions", *deploys, answered.Load(), failed.Load(), mixed.Load())
+	if mixed.Load() > 0 {
+		t.Errorf("%d answers are of two versions", mixed.Load())
+	}
+	// A node that is told to end loses nothing: what it has accepted it answers.
+	if err := f.nodes[1].cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-f.nodes[1].ended
+	if code := f.nodes[1].cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("the node left with %d", code)
+	}
+}
