@@ -1,0 +1,214 @@
+package cluster
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// cluster is a core with its gate.
+type testCluster struct {
+	*Gate
+	t       *testing.T
+	dir     string
+	ticket  Ticket
+	mu      sync.Mutex
+	members map[string]Role
+	removed map[string]bool
+}
+
+func found(t *testing.T) *testCluster {
+	t.Helper()
+	c := &testCluster{t: t, dir: t.TempDir(), members: map[string]Role{}, removed: map[string]bool{}}
+	id, err := Found(filepath.Join(c.dir, "core"), "core")
+	if err == nil {
+		err = os.WriteFile(id.Path(SecretsFile), []byte("the key of secrets\n"), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Gate = &Gate{
+		Identity: id, Log: slog.New(slog.DiscardHandler),
+		Enrol: func(_ context.Context, name string, role Role) error {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if _, ok := c.members[name]; ok {
+				return errors.New("there is one of that name")
+			}
+			c.members[name] = role
+			return nil
+		},
+		Member: func(name string) bool {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return !c.removed[name]
+		},
+		Carry: func(k net.Conn, name string) error { // an echo that says who it is
+			defer k.Close()
+			if _, err := io.WriteString(k, name+" "); err != nil {
+				return err
+			}
+			_, err := io.Copy(k, k)
+			return err
+		},
+	}
+	if err := c.Open("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	id.Listen = c.Addr().String()
+	root, err := id.RootKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.ticket, err = ParseTicket(id.Ticket(root).String()); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (c *testCluster) join(name string, role Role, t Ticket) (*Identity, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	return Join(ctx, filepath.Join(c.dir, name), name, role, t)
+}
+
+func TestJoin(t *testing.T) {
+	c := found(t)
+	id, err := c.join("w1", Worker, c.ticket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Load(id.Dir())
+	if err != nil || again.Name != "w1" || again.Role != Worker || len(again.Cores) != 1 || again.Cores[0] != c.Addr().String() {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if secrets, err := os.ReadFile(id.Path(SecretsFile)); err != nil || strings.TrimSpace(string(secrets)) != "the key of secrets" {
+		t.Errorf("%q, %v", secrets, err)
+	}
+	if _, err := again.RootKey(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a worker has the root key: %v", err)
+	}
+	for _, file := range []string{PairFile, SecretsFile, identityFile} {
+		if info, err := os.Stat(id.Path(file)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", file, info.Mode(), err)
+		}
+	}
+	// Its way to the store says who it is.
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	k, err := again.Reach(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	if _, err := io.WriteString(k, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len("w1 hello"))
+	if _, err := io.ReadFull(k, got); err != nil || string(got) != "w1 hello" {
+		t.Errorf("%q, %v", got, err)
+	}
+	c.mu.Lock()
+	c.removed["w1"] = true
+	c.mu.Unlock()
+	var refused *RefusedError
+	if _, err := again.Reach(ctx); !errors.As(err, &refused) {
+		t.Errorf("a node that was removed comes in: %v", err)
+	}
+}
+
+func TestJoin_refused(t *testing.T) {
+	c := found(t)
+	wrong, pinned := c.ticket, c.ticket
+	wrong.Secret = "guessed"
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned.Root = public
+	var refused *RefusedError
+	for _, k := range []struct {
+		what, name string
+		role       Role
+		ticket     Ticket
+		refused    bool // by the core; else it goes no further than here
+	}{
+		{"a wrong secret", "w1", Worker, wrong, true},
+		{"a cluster with another root", "w2", Worker, pinned, false},
+		{"a core", "w3", Core, c.ticket, true},
+		{"a role that is none", "w4", "king", c.ticket, true},
+		{"a name that is none", "../w5", Worker, c.ticket, false},
+		{"nobody there", "w6", Worker, Ticket{Addresses: []string{"127.0.0.1:1"}, Root: c.ticket.Root}, false},
+	} {
+		id, err := c.join(k.name, k.role, k.ticket)
+		if err == nil || errors.As(err, &refused) != k.refused {
+			t.Errorf("%s: %+v, %v", k.what, id, err)
+		}
+	}
+	if _, err := c.join("twice", Worker, c.ticket); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Join(context.Background(), filepath.Join(c.dir, "other"), "twice", Worker, c.ticket); !errors.As(err, &refused) {
+		t.Errorf("a name that is taken: %v", err)
+	}
+	if there, err := Exists(filepath.Join(c.dir, "other")); there || err != nil {
+		t.Errorf("a node that was refused has left an identity: %v %v", there, err)
+	}
+	for _, bad := range []string{"", "fortuna_join_", "fortuna_join_e30", "nonsense"} {
+		if _, err := ParseTicket(bad); err == nil {
+			t.Errorf("%q is a ticket", bad)
+		}
+	}
+}
+
+// A stranger at the gate gets nothing: without a certificate of the cluster there is no way to the store.
+func TestGate_strangers(t *testing.T) {
+	c := found(t)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: Pinned(c.ticket.Root)}}
+	defer client.CloseIdleConnections()
+	q, err := http.NewRequest(http.MethodGet, "https://"+c.Addr().String()+statePath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Connection", "Upgrade")
+	q.Header.Set("Upgrade", stateProtocol)
+	a, err := client.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Body.Close()
+	if a.StatusCode != http.StatusForbidden {
+		t.Errorf("the store: %s", a.Status)
+	}
+	// A certificate of another cluster does not even end the handshake well.
+	other := found(t)
+	id, err := other.join("spy", Worker, other.ticket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := id.TLS(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.RootCAs, config.InsecureSkipVerify = nil, true
+	k, err := tls.Dial("tcp", c.Addr().String(), config)
+	if err == nil {
+		_, err = k.Read(make([]byte, 1)) // a server's refusal comes after the client's handshake
+		k.Close()
+	}
+	if err == nil {
+		t.Error("a certificate of another cluster is taken")
+	}
+}
