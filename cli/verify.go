@@ -22,7 +22,7 @@ import (
 // What a version may take to load, where it can do no harm.
 const (
 	verifyTime  = 10 * time.Second
-	verifyCPU   = 5         // seconds
+	verifyCPU   = 4         // seconds
 	verifyBytes = 512 << 20 // of memory
 )
 
