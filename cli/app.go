@@ -18,6 +18,7 @@ type app struct {
 	journal *journal
 	state   *state
 	tally   tally
+	jobless bool // queues and crons are another's
 
 	mu     sync.RWMutex     // held while code begins an exchange, so that code is not retired in between
 	code   *runtime.Runtime // nil until a version is loaded
@@ -34,12 +35,32 @@ type version struct {
 	crew    crew
 }
 
-// serve answers one exchange, on its loop.
-func (a *app) serve(x exchange.Exchange) {
+// serve answers one exchange, on its loop. It reports false, and does nothing, when no code is loaded.
+func (a *app) serve(x exchange.Exchange) bool {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
+	if a.code == nil {
+		return false
+	}
 	if a.files == nil || !a.files.Serve(x) {
 		a.code.Serve(x)
+	}
+	return true
+}
+
+// unload serves nothing from now on. What is in flight finishes.
+func (a *app) unload() {
+	a.mu.Lock()
+	former, files := a.code, a.files
+	a.code, a.files = nil, nil
+	a.mu.Unlock()
+	a.state.rest()
+	if files != nil {
+		go files.Close()
+	}
+	if former != nil {
+		a.tally.former(former.Stats())
+		retire(former)
 	}
 }
 
@@ -71,8 +92,10 @@ func (a *app) prepare(p *project) (_ *version, err error) {
 	if err != nil {
 		return nil, a.journal.fault(loadFault(b, err))
 	}
-	if v.crew, err = a.state.crew(p, deployed.Jobs, v.code); err != nil {
-		return nil, err
+	if !a.jobless {
+		if v.crew, err = a.state.crew(p, deployed.Jobs, v.code); err != nil {
+			return nil, err
+		}
 	}
 	if v.files, err = p.openAssets(a.journal.log); err != nil {
 		return nil, err

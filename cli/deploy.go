@@ -25,6 +25,7 @@ func deployCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "`text` that the list of versions shows"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would be deployed, and do nothing"},
+			&cli.IntFlag{Name: "canary", Usage: "give it to so many `percent` of the visitors first, and to none when it does worse; fortuna promote gives it to all"},
 			waitFlag(), &cli.BoolFlag{Name: "json", Usage: "print the result as JSON"}, toFlag(),
 		}, sourceFlags()...),
 		Action: func(c *cli.Context) error {
@@ -36,6 +37,9 @@ func deployCommand() *cli.Command {
 			a, err := pack(p, from, c.String("message"))
 			if err != nil {
 				return err
+			}
+			if share := c.Int("canary"); c.IsSet("canary") && (share < 1 || share > 99) {
+				return usageError("fortuna deploy --canary 10", "--canary is a share of the visitors from 1 to 99 percent, got %d", share)
 			}
 			if c.Bool("dry-run") {
 				return a.show(p.term, c.Bool("json"))
@@ -61,6 +65,7 @@ const uploadsAtOnce = 4
 type deployment struct {
 	App      string         `json:"app"`
 	Version  string         `json:"version"`
+	Canary   string         `json:"canary,omitempty"`
 	Former   string         `json:"former,omitempty"`
 	Counter  uint64         `json:"counter"`
 	Uploaded int            `json:"uploadedFiles"`
@@ -86,7 +91,18 @@ func deploy(c *cli.Context, r *reached, a *parcel) error {
 		t.warn(t.err.printable(w))
 	}
 	t.note("Version %s starts in %.1f ms", made.ID, made.StartUpMs)
-	return putInForce(c, r, artifact.Release{App: app, Version: made.ID, Kind: "deploy", Message: a.version.Message}, out)
+	rel := artifact.Release{App: app, Version: made.ID, Kind: "deploy", Message: a.version.Message}
+	if share := c.Int("canary"); share > 0 {
+		now, err := r.Current(ctx, app)
+		if err != nil {
+			return remoteProblem(err)
+		}
+		if now.Counter == 0 {
+			return refused("fortuna deploy, without --canary", "there is no version of %s that the other visitors could get", app)
+		}
+		rel.Version, rel.Canary, rel.Share, rel.Kind = now.Version, made.ID, share, "canary"
+	}
+	return putInForce(c, r, rel, out)
 }
 
 // upload sends the contents that the cluster does not have.
@@ -137,7 +153,7 @@ func putInForce(c *cli.Context, r *reached, rel artifact.Release, out deployment
 		return remoteProblem(err)
 	}
 	rel.Counter, rel.Created = now.Counter+1, time.Now().UTC().Truncate(time.Millisecond)
-	out.App, out.Version, out.Counter, out.Nodes = rel.App, rel.Version, rel.Counter, []control.Step{}
+	out.App, out.Version, out.Canary, out.Counter, out.Nodes = rel.App, rel.Version, rel.Canary, rel.Counter, []control.Step{}
 	if now.Version != rel.Version {
 		out.Former = now.Version
 	}
@@ -161,12 +177,18 @@ func putInForce(c *cli.Context, r *reached, rel artifact.Release, out deployment
 	if out.Former != "" {
 		out.Rollback = "fortuna rollback --app " + rel.App + " " + out.Former
 	}
+	if rel.Canary != "" {
+		out.Rollback = "fortuna rollback --app " + rel.App
+	}
 	if c.Bool("json") {
 		if err := printJSON(t, out); err != nil {
 			return err
 		}
 	} else {
 		t.result("%s is version %s on %d nodes after %s", rel.App, t.out.paint(bold, rel.Version), len(out.Nodes)-failures, milliseconds(time.Duration(out.TookMs)*time.Millisecond))
+		if rel.Canary != "" {
+			t.note("%d %% of the visitors get %s. For all of them: fortuna promote --app %s", rel.Share, rel.Canary, rel.App)
+		}
 		if out.Rollback != "" {
 			t.note("To take it back: %s", out.Rollback)
 		}

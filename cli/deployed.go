@@ -6,14 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/fortunadws/fortuna/edge"
+	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/kv"
 	"github.com/fortunadws/fortuna/kv/artifact"
 	"github.com/fortunadws/fortuna/kv/node"
@@ -21,42 +23,106 @@ import (
 
 // deployed is an app of a node: it follows the releases of its name, one after the other.
 type deployed struct {
-	node *member
-	app  *app
-	dir  string        // of its versions: <data>/apps/<name>
-	wake chan struct{} // there may be another release, or other secrets
+	node   *member
+	app    *app
+	canary atomic.Pointer[canary] // nil without
+	dir    string                 // of its versions: <data>/apps/<name>
+	wake   chan struct{}          // there may be another release
 
-	routes  []string // of the version that serves; the node's lock holds them
-	serving string   // id of the version that serves, or ""; only follow uses it
-	trial   *time.Timer
+	routes  []string               // of the version that serves; the node's lock holds them
+	serving atomic.Pointer[string] // id of the version that serves; nil before the first
 
 	mu     sync.Mutex
-	status node.App // what the other nodes are told
+	status node.App               // what the other nodes are told
+	trials map[string]*time.Timer // by version
+}
+
+// inForce is what a node remembers of the release that it serves.
+type inForce struct {
+	artifact.Release
+	Aborted bool   `json:"aborted,omitempty"` // its canary has ended by itself
+	Why     string `json:"why,omitempty"`
 }
 
 // Files in the directory of an app.
 const (
 	inForceFile = "release.json" // the last release that was served: what a node begins with
-	trialFile   = "trial.json"   // a version that has not proved itself yet
 	versionFile = "version.json" // in that of a version: what it is
 )
 
 const (
-	trialTime   = 30 * time.Second // for which a version has to serve without ending the process
-	trialsMax   = 2                // starts of the process that a version may spoil; then it is parked
-	followRetry = time.Second      // after the store did not answer
-	followEvery = time.Minute      // looked at without being told, too
+	followRetry = time.Second // after the store did not answer
+	followEvery = time.Minute // looked at without being told, too
 )
 
-// trial is a version that was loaded so many times without having proved itself.
-type trial struct {
-	Version string `json:"version"`
-	Starts  int    `json:"starts"`
+func (m *member) newDeployed(name string) *deployed {
+	return &deployed{
+		node: m, app: m.newApp(name), dir: filepath.Join(m.identity.Path("apps"), name), wake: make(chan struct{}, 1), trials: map[string]*time.Timer{},
+	}
 }
 
-func (m *member) newDeployed(name string) *deployed {
-	a := &app{name: name, loops: m.house.loops, journal: m.house.journal.of(name), state: m.store.app()}
-	return &deployed{node: m, app: a, dir: filepath.Join(m.identity.Path("apps"), name), wake: make(chan struct{}, 1)}
+func (m *member) newApp(name string) *app {
+	return &app{name: name, loops: m.house.loops, journal: m.house.journal.of(name), state: m.store.app()}
+}
+
+// serve answers one exchange, on its loop.
+func (d *deployed) serve(x exchange.Exchange) {
+	q := x.Request()
+	if c := d.canary.Load(); c != nil && !c.over.Load() {
+		yes, set := c.takes(q)
+		if set != "" {
+			x = pinned{x, set}
+		}
+		if q.Version = c.version; yes && c.app.serve(x) {
+			return
+		}
+	}
+	q.Version = d.version()
+	d.app.serve(x)
+}
+
+// version is the id of the version that serves, or "".
+func (d *deployed) version() string {
+	if id := d.serving.Load(); id != nil {
+		return *id
+	}
+	return ""
+}
+
+// answered lets the canary know of an answer.
+func (d *deployed) answered(r *edge.Record) {
+	c := d.canary.Load()
+	switch {
+	case c == nil || c.over.Load():
+	case r.Request.Version != c.version:
+		c.others.observe(r)
+	default:
+		c.own.observe(r)
+		if why := c.worse(); why != "" {
+			d.abort(c.counter, why)
+		}
+	}
+}
+
+// abort ends the canary of a release, here and, by what is said, on the other nodes.
+func (d *deployed) abort(counter uint64, why string) {
+	c := d.canary.Load()
+	if c == nil || c.counter != counter || !c.over.CompareAndSwap(false, true) {
+		return
+	}
+	d.app.journal.trouble(fmt.Errorf("canary %s of %s has ended: %s", c.version, d.app.name, why))
+	go func() { // whoever calls must not wait, and may be the registry
+		d.say(func(s *node.App) { s.Aborted, s.Why = counter, why })
+		d.ring()
+	}()
+}
+
+// all are the app and its canary.
+func (d *deployed) all() []*app {
+	if c := d.canary.Load(); c != nil {
+		return []*app{d.app, c.app}
+	}
+	return []*app{d.app}
 }
 
 // say changes what the other nodes are told.
@@ -85,22 +151,33 @@ func (d *deployed) ring() {
 
 // boot loads what was served last, from the disk: the store may be away.
 func (d *deployed) boot(ctx context.Context) {
-	var r artifact.Release
-	text, err := os.ReadFile(filepath.Join(d.dir, inForceFile))
+	r, err := d.remembered()
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
 	if err == nil {
-		err = json.Unmarshal(text, &r)
-	}
-	if err == nil {
 		err = d.load(ctx, r.Version)
 	}
+	if good := d.good(r.Version); err != nil && good != "" {
+		if bad := d.load(ctx, good); bad == nil {
+			d.refuse(r.Release, fmt.Errorf("%w; version %s is served in its place", err, good))
+			d.say(func(s *node.App) { s.Version = good })
+			return
+		}
+	}
+	if err == nil && r.Canary != "" && !r.Aborted {
+		err = d.loadCanary(ctx, r.Release)
+	}
 	if err != nil {
-		d.app.journal.trouble(fmt.Errorf("begin with version %s of %s: %w", r.Version, d.app.name, err))
+		d.refuse(r.Release, err)
 		return
 	}
-	d.say(func(s *node.App) { s.Version, s.Counter = r.Version, r.Counter })
+	d.say(func(s *node.App) {
+		*s = node.App{Version: r.Version, Canary: r.Canary, Counter: r.Counter}
+		if r.Aborted {
+			s.Aborted, s.Why = r.Counter, r.Why
+		}
+	})
 }
 
 // follow serves what the releases say, until ctx ends.
@@ -128,6 +205,16 @@ func (d *deployed) follow(ctx context.Context) {
 // catchUp serves the release in force, unless that is done already. The error says that it has to be tried again: a version
 // that cannot be served is none.
 func (d *deployed) catchUp(ctx context.Context) error {
+	if c := d.canary.Load(); c != nil && c.over.Load() {
+		d.endCanary()
+		if r, err := d.remembered(); err == nil {
+			s := d.said()
+			r.Aborted, r.Why = true, s.Why
+			if err := writeJSON(filepath.Join(d.dir, inForceFile), r); err != nil {
+				return err
+			}
+		}
+	}
 	r, err := d.node.artifacts.Release(ctx, d.app.name)
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
@@ -147,14 +234,23 @@ func (d *deployed) catchUp(ctx context.Context) error {
 		return nil
 	}
 	begun := time.Now()
-	if r.Version != d.serving {
+	if r.Version != d.version() {
 		err = d.fetch(ctx, r.Version)
-		if errors.Is(err, kv.ErrUnavailable) || errors.Is(err, kv.ErrNotFound) { // its files come before it
-			return err
-		}
 		if err == nil {
 			err = d.load(ctx, r.Version)
 		}
+	}
+	if err == nil && r.Canary != "" {
+		err = d.fetch(ctx, r.Canary)
+		if err == nil {
+			err = d.loadCanary(ctx, r)
+		}
+	}
+	if errors.Is(err, kv.ErrUnavailable) || errors.Is(err, kv.ErrNotFound) { // what belongs to a release comes before it
+		return err
+	}
+	if err == nil && r.Canary == "" {
+		d.endCanary()
 	}
 	if err == nil {
 		err = d.remember(r)
@@ -165,7 +261,7 @@ func (d *deployed) catchUp(ctx context.Context) error {
 	}
 	d.app.journal.released(d.app.name, r.Version, r.Counter, time.Since(begun))
 	d.say(func(s *node.App) {
-		*s = node.App{Version: r.Version, Counter: r.Counter, Took: time.Since(begun).Milliseconds()}
+		*s = node.App{Version: r.Version, Canary: r.Canary, Counter: r.Counter, Took: time.Since(begun).Milliseconds()}
 	})
 	return nil
 }
@@ -181,151 +277,107 @@ func (d *deployed) refuse(r artifact.Release, err error) {
 	d.say(func(s *node.App) { s.Counter, s.Failure = max(s.Counter, r.Counter), why })
 }
 
-// fetch brings the files of a version to the disk, whole or not at all.
-func (d *deployed) fetch(ctx context.Context, id string) error {
-	place := filepath.Join(d.dir, id)
-	if _, err := os.Stat(filepath.Join(place, versionFile)); err == nil {
+// load makes the version on the disk the one that serves.
+func (d *deployed) load(ctx context.Context, id string) error {
+	v, err := d.loadInto(ctx, d.app, id)
+	if err == nil {
+		d.serving.Store(&id)
+		d.node.settle(d, v.Paths())
+	}
+	return err
+}
+
+// loadCanary has some visitors get the canary of a release, beside the version that serves.
+func (d *deployed) loadCanary(ctx context.Context, r artifact.Release) error {
+	c := &canary{app: d.node.newApp(d.app.name), version: r.Canary, share: r.Share, counter: r.Counter}
+	c.app.jobless = true
+	if former := d.canary.Load(); former != nil && former.version == r.Canary && !former.over.Load() {
+		c.app = former.app // its share is another
+		d.canary.Store(c)
 		return nil
 	}
-	v, sealed, err := d.node.artifacts.Version(ctx, d.app.name, id)
-	if err != nil {
-		return err
+	if _, err := d.loadInto(ctx, c.app, r.Canary); err != nil {
+		c.app.state.close()
+		return fmt.Errorf("the canary %s: %w", r.Canary, err)
 	}
-	if err := os.MkdirAll(d.dir, 0o700); err != nil {
-		return err
-	}
-	part, err := os.MkdirTemp(d.dir, ".part-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(part)
-	if err := d.node.unpack(ctx, v, sealed, part); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(place); err != nil { // half of a former try
-		return err
-	}
-	return os.Rename(part, place)
-}
-
-// unpack writes the files of a version into an empty directory. Paths have been checked, and cannot leave it in any case.
-func (m *member) unpack(ctx context.Context, v artifact.Version, sealed artifact.Sealed, dir string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	for _, f := range v.Files {
-		data, err := m.artifacts.File(ctx, f.Sum)
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.Path, err)
-		}
-		if err := root.MkdirAll(filepath.Dir(filepath.FromSlash(f.Path)), 0o700); err != nil {
-			return err
-		}
-		if err := root.WriteFile(filepath.FromSlash(f.Path), data, 0o600); err != nil {
-			return err
-		}
-	}
-	return root.WriteFile(versionFile, sealed.Body, 0o600)
-}
-
-// openVersion is the project in the directory of a version.
-func openVersion(dir string) (*project, artifact.Version, error) {
-	var v artifact.Version
-	text, err := os.ReadFile(filepath.Join(dir, versionFile))
-	if err == nil {
-		err = json.Unmarshal(text, &v)
-	}
-	if err == nil {
-		err = v.Check()
-	}
-	if err != nil {
-		return nil, v, fmt.Errorf("read the version in %s: %w", dir, err)
-	}
-	p := &project{root: dir, entry: filepath.FromSlash(v.Main), shown: v.App, given: map[string]bool{}}
-	if p.config, err = loadConfig(dir, v.Env); err != nil {
-		return nil, v, err
-	}
-	p.config.Name = v.App
-	for name, value := range v.Vars {
-		p.given[name], p.config.Vars[name] = true, value
-	}
-	return p, v, nil
-}
-
-// load makes the version on the disk the one that serves. One that has ended the process before it had proved itself is
-// parked.
-func (d *deployed) load(ctx context.Context, id string) error {
-	dir := filepath.Join(d.dir, id)
-	p, v, err := openVersion(dir)
-	if err != nil {
-		return err
-	}
-	t := d.tried(id)
-	if t.Starts >= trialsMax {
-		return fmt.Errorf("it is parked: %d times the process ended while it was loaded or had just been; deploy another version, or roll back", t.Starts)
-	}
-	if t.Starts > 0 || d.serving != "" || d.node.suspicious { // what has served before is trusted at a start
-		if _, err := verifyVersion(ctx, dir); err != nil {
-			return err
-		}
-	}
-	if err := d.try(trial{id, t.Starts + 1}); err != nil {
-		return err
-	}
-	loaded, err := d.app.prepare(p)
-	if err != nil {
-		d.prove()
-		return err
-	}
-	d.app.change(loaded)
-	d.serving = id
-	d.node.settle(d, v.Paths())
-	if d.trial != nil {
-		d.trial.Stop()
-	}
-	d.trial = time.AfterFunc(trialTime, d.prove)
+	d.endCanary()
+	d.canary.Store(c)
 	return nil
 }
 
-// renew loads the version that serves again: its secrets have changed.
-func (d *deployed) renew() {
-	if d.serving == "" {
-		return
+// endCanary gives its visitors the version that the others have.
+func (d *deployed) endCanary() {
+	if c := d.canary.Swap(nil); c != nil {
+		c.app.unload()
+		c.app.state.close()
 	}
-	p, _, err := openVersion(filepath.Join(d.dir, d.serving))
-	var v *version
-	if err == nil {
-		v, err = d.app.prepare(p)
-	}
+}
+
+// loadInto makes the version on the disk the one that an app serves. One that has ended the process before it had proved
+// itself is parked.
+func (d *deployed) loadInto(ctx context.Context, a *app, id string) (v artifact.Version, err error) {
+	dir := filepath.Join(d.dir, id)
+	p, v, err := openVersion(dir)
 	if err != nil {
-		d.app.journal.reloadFailed(err)
-		return
+		return v, err
 	}
-	d.app.change(v)
-	d.app.journal.reloaded(v.bundle.Hash)
+	if !isFile(filepath.Join(dir, provenFile)) {
+		if _, err := verifyVersion(ctx, dir); err != nil {
+			return v, err
+		}
+	}
+	if err := d.try(id); err != nil {
+		return v, err
+	}
+	loaded, err := a.prepare(p)
+	if err != nil {
+		d.forgive(id)
+		return v, err
+	}
+	a.change(loaded)
+	d.watch(id)
+	return v, nil
 }
 
-func (d *deployed) tried(id string) (t trial) {
-	text, err := os.ReadFile(filepath.Join(d.dir, trialFile))
-	if err != nil || json.Unmarshal(text, &t) != nil || t.Version != id {
-		return trial{Version: id}
+// renew loads the versions that serve again: their secrets have changed.
+func (d *deployed) renew() {
+	apps := map[string]*app{d.version(): d.app}
+	if c := d.canary.Load(); c != nil {
+		apps[c.version] = c.app
 	}
-	return t
+	for id, a := range apps {
+		if id == "" {
+			continue
+		}
+		p, _, err := openVersion(filepath.Join(d.dir, id))
+		var v *version
+		if err == nil {
+			v, err = a.prepare(p)
+		}
+		if err != nil {
+			d.app.journal.reloadFailed(err)
+			continue
+		}
+		a.change(v)
+		d.app.journal.reloaded(v.bundle.Hash)
+	}
 }
 
-func (d *deployed) try(t trial) error { return writeJSON(filepath.Join(d.dir, trialFile), t) }
-
-// prove forgets that a version was on trial.
-func (d *deployed) prove() { _ = os.Remove(filepath.Join(d.dir, trialFile)) } // one that stays costs a check at the next start
+// remembered is what was last in force here. The error is fs.ErrNotExist before the first release.
+func (d *deployed) remembered() (r inForce, err error) {
+	text, err := os.ReadFile(filepath.Join(d.dir, inForceFile))
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	return r, err
+}
 
 // versionsKept is how many versions of an app stay on the disk of a node.
 const versionsKept = 5
 
 // remember notes what is served, and removes old versions.
 func (d *deployed) remember(r artifact.Release) error {
-	if err := writeJSON(filepath.Join(d.dir, inForceFile), r); err != nil {
+	if err := writeJSON(filepath.Join(d.dir, inForceFile), inForce{Release: r}); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(d.dir)
@@ -338,7 +390,7 @@ func (d *deployed) remember(r artifact.Release) error {
 	}
 	var all []old
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && e.IsDir() && !strings.HasPrefix(e.Name(), ".") && e.Name() != r.Version {
+		if info, err := e.Info(); err == nil && e.IsDir() && !strings.HasPrefix(e.Name(), ".") && e.Name() != r.Version && e.Name() != r.Canary {
 			all = append(all, old{e.Name(), info.ModTime()})
 		}
 	}
@@ -361,20 +413,4 @@ func writeJSON(name string, v any) error {
 		return err
 	}
 	return place(name, append(text, '\n'))
-}
-
-// of is the journal of one app among several.
-func (j *journal) of(app string) *journal {
-	own := *j
-	own.log = j.log.With("app", app)
-	return &own
-}
-
-// released is a version that answers from now on.
-func (j *journal) released(app, version string, counter uint64, took time.Duration) {
-	if j.text {
-		j.term.note("%s %s %s in %s", j.term.err.paint(green, "Serving"), app, version, milliseconds(took))
-	} else {
-		j.event(slog.LevelInfo, "released", slog.String("version", version), slog.Uint64("counter", counter), slog.Int64("dur_ms", took.Milliseconds()))
-	}
 }

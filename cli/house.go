@@ -35,6 +35,7 @@ type house struct {
 type tenants interface {
 	serve(x exchange.Exchange) // one exchange, on its loop
 	apps() []*app
+	answered(r *edge.Record)
 	ready() error // why they cannot be served yet
 	changes() <-chan struct{}
 	again() // loads anew what may have changed; not on two goroutines at once
@@ -106,6 +107,7 @@ func (h *house) Serve(x exchange.Exchange) {
 func (h *house) answered(r edge.Record) {
 	h.answers.Observe(&r)
 	h.measure.observe(r.Duration)
+	h.tenants.answered(&r)
 	if h.tracer != nil {
 		h.tracer.answered(&r)
 	}

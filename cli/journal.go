@@ -237,3 +237,19 @@ func (j *journal) trouble(err error) {
 func (j *journal) event(level slog.Level, what string, attrs ...slog.Attr) {
 	j.log.LogAttrs(context.Background(), level, what, attrs...)
 }
+
+// of is the journal of one app among several.
+func (j *journal) of(app string) *journal {
+	own := *j
+	own.log = j.log.With("app", app)
+	return &own
+}
+
+// released is a version that answers from now on.
+func (j *journal) released(app, version string, counter uint64, took time.Duration) {
+	if j.text {
+		j.term.note("%s %s %s in %s", j.term.err.paint(green, "Serving"), app, version, milliseconds(took))
+	} else {
+		j.event(slog.LevelInfo, "released", slog.String("version", version), slog.Uint64("counter", counter), slog.Int64("dur_ms", took.Milliseconds()))
+	}
+}

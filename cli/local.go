@@ -1,6 +1,9 @@
 package cli
 
-import "github.com/fortunadws/fortuna/edge/exchange"
+import (
+	"github.com/fortunadws/fortuna/edge"
+	"github.com/fortunadws/fortuna/edge/exchange"
+)
 
 // local is one app that is served from the files of its project.
 type local struct {
@@ -39,6 +42,7 @@ func (l *local) again() {
 }
 
 func (l *local) serve(x exchange.Exchange) { l.app.serve(x) }
+func (l *local) answered(*edge.Record)     {}
 func (l *local) apps() []*app              { return []*app{l.app} }
 func (l *local) ready() error              { return nil }
 func (l *local) changes() <-chan struct{}  { return l.app.state.changes }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/fortunadws/fortuna/cli/cluster"
 	"github.com/fortunadws/fortuna/cli/control"
+	"github.com/fortunadws/fortuna/edge"
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/kv"
 	"github.com/fortunadws/fortuna/kv/artifact"
@@ -31,10 +32,9 @@ var discarded = slog.New(slog.DiscardHandler)
 
 // member is this process as a node of a cluster: what is deployed there is served here.
 type member struct {
-	house      *house
-	identity   *cluster.Identity
-	store      *store
-	suspicious bool // no version is loaded that was not tried in a process of its own before: the last start ended badly
+	house    *house
+	identity *cluster.Identity
+	store    *store
 
 	artifacts *artifact.Store
 	members   *node.Members
@@ -148,7 +148,7 @@ func (m *member) connect() error {
 			return err
 		}
 	}
-	if m.registry, err = node.Open(m.store.values, m.info, nil, h.journal.log); err != nil {
+	if m.registry, err = node.Open(m.store.values, m.info, m.heard, h.journal.log); err != nil {
 		return failed("", "%v", err)
 	}
 	m.online.Store(true)
@@ -311,9 +311,11 @@ func (m *member) info() node.Info {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for name, d := range m.deployed {
-		s := d.app.stats()
-		i.Load.Queue += int(s.Queued)
-		i.Load.Free += int(s.Warm - s.Busy)
+		for _, a := range d.all() {
+			s := a.stats()
+			i.Load.Queue += int(s.Queued)
+			i.Load.Free += int(s.Warm - s.Busy)
+		}
 		i.Apps[name] = d.said()
 	}
 	i.Load.CPU, i.Load.Latency = h.measure.cpu(), h.measure.latency()
@@ -329,14 +331,38 @@ func (m *member) serve(x exchange.Exchange) {
 		return
 	}
 	q.App = d.app.name
-	d.app.serve(x)
+	d.serve(x)
+}
+
+// answered lets a canary know how it does.
+func (m *member) answered(r *edge.Record) {
+	if r.Request.Version == "" {
+		return
+	}
+	for _, s := range *m.sites.Load() {
+		if s.app.app.name == r.Request.App {
+			s.app.answered(r)
+			return
+		}
+	}
+}
+
+// heard is what another node says, or this one.
+func (m *member) heard(i node.Info) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name, a := range i.Apps {
+		if d := m.deployed[name]; d != nil && a.Aborted > 0 {
+			d.abort(a.Aborted, a.Why)
+		}
+	}
 }
 
 func (m *member) apps() (all []*app) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(m.deployed)) {
-		all = append(all, m.deployed[name].app)
+		all = append(all, m.deployed[name].all()...)
 	}
 	return all
 }
@@ -371,9 +397,7 @@ func (m *member) close() {
 	}
 	m.mu.Lock()
 	for _, d := range m.deployed {
-		if d.trial != nil && d.trial.Stop() {
-			d.prove() // the process ends because it was told to
-		}
+		d.rest()
 	}
 	m.mu.Unlock()
 	m.store.close()

@@ -69,6 +69,9 @@ func statusCommand() *cli.Command {
 			t.raw(b.String())
 			for _, n := range s.Nodes {
 				for name, a := range n.Apps {
+					if a.Aborted > 0 && a.Aborted == a.Counter {
+						t.warn(n.Name + ": canary " + a.Canary + " of " + name + " has ended: " + t.err.printable(a.Why))
+					}
 					if a.Failure != "" {
 						t.warn(n.Name + ": " + name + ": " + t.err.printable(a.Failure))
 					}

@@ -46,8 +46,11 @@ func versionsCommand() *cli.Command {
 			fmt.Fprintln(w, "  VERSION\tMADE\tBY\tFILES\tMESSAGE")
 			for _, v := range all {
 				mark := " "
-				if v.ID == now.Version {
+				switch v.ID {
+				case now.Version:
 					mark = "*"
+				case now.Canary:
+					mark = "~"
 				}
 				if c.Bool("json") {
 					err := printJSON(t, map[string]any{"version": v.ID, "created": v.Created, "by": v.By, "files": len(v.Files), "message": v.Message, "serving": v.ID == now.Version})
@@ -84,7 +87,8 @@ func rollbackCommand() *cli.Command {
 
 func promoteCommand() *cli.Command {
 	return &cli.Command{
-		Name: "promote", Usage: "have the nodes serve a version that was made before", ArgsUsage: "version",
+		Name: "promote", Usage: "have the nodes serve a version that was made before", ArgsUsage: "[version]",
+		Description: "Without a version it is the canary.",
 		Flags: []cli.Flag{
 			appFlag(), &cli.StringFlag{Name: "message", Aliases: []string{"m"}, Usage: "`text` that says why"},
 			waitFlag(), &cli.BoolFlag{Name: "json", Usage: "print the result as JSON"}, toFlag(), envFlag(),
@@ -118,6 +122,11 @@ func serveVersion(c *cli.Context, kind string) error {
 	is := func(id string) func(artifact.Deployed) bool {
 		return func(v artifact.Deployed) bool { return strings.HasPrefix(v.ID, id) }
 	}
+	if id == "" && now.Canary != "" { // what is in question is the canary
+		if id = now.Version; kind == "promote" {
+			id = now.Canary
+		}
+	}
 	i := slices.IndexFunc(all, is(id))
 	switch {
 	case id == "" && kind == "promote":
@@ -131,7 +140,7 @@ func serveVersion(c *cli.Context, kind string) error {
 	case slices.IndexFunc(all[i+1:], is(id)) >= 0:
 		return refused("fortuna versions --app "+app, "more than one version of %s begins with %q", app, id)
 	}
-	if all[i].ID == now.Version {
+	if all[i].ID == now.Version && now.Canary == "" {
 		return refused("fortuna versions --app "+app, "%s is served already", now.Version)
 	}
 	if kind == "rollback" {

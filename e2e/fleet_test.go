@@ -34,6 +34,7 @@ type fleetNode struct {
 	name, data string
 	join       string // ticket of the first start; "" founds the cluster
 	listen     string
+	asked      string // its admin listener
 	cmd        *exec.Cmd
 	ended      chan struct{}
 	log        transcript
@@ -43,9 +44,9 @@ type fleetNode struct {
 func startFleet(t *testing.T, n int) *fleet {
 	t.Helper()
 	f := &fleet{t: t, dir: t.TempDir()}
-	addresses := freeAddresses(t, n)
+	addresses := freeAddresses(t, 2*n)
 	for i := range n {
-		node := &fleetNode{fleet: f, name: fmt.Sprint("n", i+1), listen: addresses[i]}
+		node := &fleetNode{fleet: f, name: fmt.Sprint("n", i+1), listen: addresses[i], asked: addresses[n+i]}
 		node.data = filepath.Join(f.dir, node.name)
 		f.nodes = append(f.nodes, node)
 		if i > 0 {
@@ -81,7 +82,7 @@ func (n *fleetNode) start() {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"serve", "--data", n.data, "--name", n.name, "--listen", n.listen, "--admin", "127.0.0.1:0", "--log-level", "warn"}
+	args := []string{"serve", "--data", n.data, "--name", n.name, "--listen", n.listen, "--admin", n.asked, "--log-level", "warn"}
 	if n.join != "" {
 		args = append(args, "--join", n.join)
 	} else {
@@ -367,4 +368,65 @@ func TestFleet_deploysUnderLoad(t *testing.T) {
 	if code := f.nodes[1].cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("the node left with %d", code)
 	}
+}
+
+// A canary goes to a share of the visitors, each of whom stays with what they got; one that fails ends by itself, on every
+// node.
+func TestFleet_canary(t *testing.T) {
+	f := startFleet(t, 3)
+	dir := f.project("shop", map[string]string{"index.js": `export default { fetch: () => new Response("old") }`, "fortuna.toml": "name = \"shop\"\n"})
+	f.deploy(dir)
+	f.project("shop", map[string]string{"index.js": `export default { fetch: () => new Response("new") }`})
+	f.deploy(dir, "--canary", "30")
+	got := map[string]int{}
+	for range 200 {
+		v := newVisitor()
+		_, first := v.ask(f.nodes[0].asNode(), "/")
+		got[first]++
+		for i := range 3 {
+			if _, again := v.ask(f.nodes[i].asNode(), "/"); again != first {
+				t.Fatalf("a visitor got %q, and then %q", first, again)
+			}
+		}
+	}
+	if got["new"] < 30 || got["new"] > 95 || got["new"]+got["old"] != 200 { // 30 % of 200 are 60, give or take five deviations
+		t.Errorf("the canary went to %v", got)
+	}
+	f.mustRun(dir, "promote")
+	f.expect("new")
+	failing := `let n = 0; export default { fetch: () => { if (++n % 20 === 0) throw new Error("one of twenty"); return new Response("bad") } }`
+	f.project("shop", map[string]string{"index.js": failing})
+	f.deploy(dir, "--canary", "50")
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(f.mustRun(dir, "status"), "shop"); {
+		if time.Now().After(deadline) {
+			t.Fatal("no status")
+		}
+	}
+	ended := false
+	for range 5_000 { // of one node's visitors: the others learn it from that one
+		if _, body, err := f.nodes[0].get(http.DefaultClient, "/"); err != nil {
+			t.Fatal(err)
+		} else if body == "new" && strings.Contains(f.nodes[0].log.String(), "has ended") {
+			ended = true
+			break
+		}
+	}
+	if !ended {
+		t.Fatal("a canary of which one in twenty answers fails goes on")
+	}
+	f.eventuallySaid("has ended")
+	for range 30 {
+		f.expect("new")
+	}
+	for _, n := range f.nodes { // also when they begin again
+		n.crash()
+	}
+	for _, n := range f.nodes {
+		n.start()
+	}
+	for range 30 {
+		f.eventually("new")
+	}
+	f.mustRun(dir, "rollback")
+	f.expect("new")
 }

@@ -109,10 +109,11 @@ type Request struct {
 	Partial bool
 
 	// What the way to the handler adds, for logs, measures and requests made in the name of this one.
-	ID    string // unique, from a proxy that is trusted; "" if none gave one
-	Trace Trace
-	App   string // that the request is for, where there are several
-	Route string // the declared pattern that leads to the handler, or "fetch"; "" if the app has none for the request
+	ID      string // unique, from a proxy that is trusted; "" if none gave one
+	Trace   Trace
+	App     string // that the request is for, where there are several
+	Version string // of the app, where it was deployed
+	Route   string // the declared pattern that leads to the handler, or "fetch"; "" if the app has none for the request
 }
 
 // Client is what a client showed of itself by a certificate.

@@ -50,6 +50,8 @@ type App struct {
 	Canary  string `json:"canary,omitempty"`  // that it serves to some
 	Counter uint64 `json:"counter"`           // of the release that it has last looked at
 	Failure string `json:"failure,omitempty"` // why it does not serve what that says
+	Aborted uint64 `json:"aborted,omitempty"` // counter of the release whose canary has ended by itself
+	Why     string `json:"why,omitempty"`     // it has
 	Took    int64  `json:"took,omitempty"`    // milliseconds from the release to serving it
 }
 
