@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/edge/forwarded"
+	"github.com/fortunadws/fortuna/edge/upstream"
 	"github.com/fortunadws/fortuna/kv/artifact"
 	"github.com/fortunadws/fortuna/runtime/binding"
 	"github.com/fortunadws/fortuna/runtime/web"
@@ -65,6 +66,7 @@ type config struct {
 	Queues            map[string]queueTable     // by their names in env
 	Crons             []binding.Cron
 	KV                map[string]kvTable // namespaces, by their names in env
+	Policy            upstream.Policy    // by which a node chooses another for a request
 	Routes            []string           // the requests that a deployed app is for; none: all
 }
 
@@ -74,6 +76,16 @@ var configKeys = map[string]func(c *config, v value) error{
 	"main":               func(c *config, v value) (err error) { c.Main, err = v.text(); return },
 	"routes":             func(c *config, v value) error { return c.routes(v) },
 	"compatibility_date": func(c *config, v value) (err error) { c.CompatibilityDate, err = v.date(); return },
+	"balance.policy": func(c *config, v value) error {
+		text, err := v.text()
+		if err != nil {
+			return err
+		}
+		if c.Policy, err = upstream.ParsePolicy(text); err != nil {
+			return v.wrong("", "%s: %v", v.key(), err)
+		}
+		return nil
+	},
 	"dev.port": func(c *config, v value) error {
 		port, err := v.integer(0, 65535)
 		c.Dev.Port = &port

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fortunadws/fortuna/cli/cluster"
 	"github.com/fortunadws/fortuna/edge"
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/kv"
@@ -65,8 +66,8 @@ func (m *member) newApp(name string) *app {
 	return &app{name: name, loops: m.house.loops, journal: m.house.journal.of(name), state: m.store.app()}
 }
 
-// serve answers one exchange, on its loop.
-func (d *deployed) serve(x exchange.Exchange) {
+// serve answers one exchange, on its loop. It reports false, and does nothing, when no version is loaded.
+func (d *deployed) serve(x exchange.Exchange) bool {
 	q := x.Request()
 	if c := d.canary.Load(); c != nil && !c.over.Load() {
 		yes, set := c.takes(q)
@@ -74,11 +75,11 @@ func (d *deployed) serve(x exchange.Exchange) {
 			x = pinned{x, set}
 		}
 		if q.Version = c.version; yes && c.app.serve(x) {
-			return
+			return true
 		}
 	}
 	q.Version = d.version()
-	d.app.serve(x)
+	return d.app.serve(x)
 }
 
 // version is the id of the version that serves, or "".
@@ -234,6 +235,9 @@ func (d *deployed) catchUp(ctx context.Context) error {
 		return nil
 	}
 	begun := time.Now()
+	if d.node.identity.Role == cluster.Balancer {
+		return d.point(ctx, r)
+	}
 	if r.Version != d.version() {
 		err = d.fetch(ctx, r.Version)
 		if err == nil {
@@ -263,6 +267,17 @@ func (d *deployed) catchUp(ctx context.Context) error {
 	d.say(func(s *node.App) {
 		*s = node.App{Version: r.Version, Canary: r.Canary, Counter: r.Counter, Took: time.Since(begun).Milliseconds()}
 	})
+	return nil
+}
+
+// point has a node that runs no apps know which requests this one is for.
+func (d *deployed) point(ctx context.Context, r artifact.Release) error {
+	v, _, err := d.node.artifacts.Version(ctx, d.app.name, r.Version)
+	if err != nil {
+		return err
+	}
+	d.node.settle(d, v.Paths())
+	d.say(func(s *node.App) { *s = node.App{Counter: r.Counter} })
 	return nil
 }
 

@@ -119,7 +119,7 @@ func dev(p *process, o devOptions) error {
 		if code, _ := w.front.now(); code != nil {
 			running = append(running, code)
 		}
-		drain(server, running, drainDeadline, signals)
+		drain(server, running, func(context.Context) error { return nil }, drainDeadline, signals)
 		cancel()
 		return errors.Join(endedBy(sig), <-ended) // the store is closed in good order
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"net"
 	"strconv"
 	"strings"
@@ -38,8 +39,10 @@ type tenants interface {
 	answered(r *edge.Record)
 	ready() error // why they cannot be served yet
 	changes() <-chan struct{}
-	again() // loads anew what may have changed; not on two goroutines at once
-	close() // what is in flight is not waited for
+	again()                          // loads anew what may have changed; not on two goroutines at once
+	depart()                         // tells others that they had better go elsewhere
+	leave(ctx context.Context) error // finishes what does not come in by the door
+	close()                          // what is in flight is not waited for
 }
 
 func newHouse(p *process, o serveOptions) *house {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/fortunadws/fortuna/edge"
 	"github.com/fortunadws/fortuna/edge/exchange"
 )
@@ -41,9 +43,11 @@ func (l *local) again() {
 	l.house.journal.reloaded(v.bundle.Hash)
 }
 
-func (l *local) serve(x exchange.Exchange) { l.app.serve(x) }
-func (l *local) answered(*edge.Record)     {}
-func (l *local) apps() []*app              { return []*app{l.app} }
-func (l *local) ready() error              { return nil }
-func (l *local) changes() <-chan struct{}  { return l.app.state.changes }
-func (l *local) close()                    { l.app.state.close() }
+func (l *local) serve(x exchange.Exchange)   { l.app.serve(x) }
+func (l *local) answered(*edge.Record)       {}
+func (l *local) apps() []*app                { return []*app{l.app} }
+func (l *local) ready() error                { return nil }
+func (l *local) changes() <-chan struct{}    { return l.app.state.changes }
+func (l *local) depart()                     {}
+func (l *local) leave(context.Context) error { return nil }
+func (l *local) close()                      { l.app.state.close() }

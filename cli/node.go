@@ -18,6 +18,7 @@ import (
 	"github.com/fortunadws/fortuna/cli/control"
 	"github.com/fortunadws/fortuna/edge"
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/upstream"
 	"github.com/fortunadws/fortuna/kv"
 	"github.com/fortunadws/fortuna/kv/artifact"
 	"github.com/fortunadws/fortuna/kv/embedded"
@@ -40,6 +41,7 @@ type member struct {
 	members   *node.Members
 	registry  *node.Registry
 	gate      *cluster.Gate
+	near      neighbours
 	online    atomic.Bool // the store has been reached
 
 	life    context.Context
@@ -47,7 +49,7 @@ type member struct {
 	working sync.WaitGroup
 
 	sites    atomic.Pointer[sites]
-	mu       sync.Mutex
+	mu       sync.RWMutex
 	deployed map[string]*deployed // by name
 }
 
@@ -71,6 +73,9 @@ func (h *house) openNode() error {
 		return err
 	}
 	if err := m.boot(); err != nil {
+		return err
+	}
+	if err := m.openNeighbours(); err != nil {
 		return err
 	}
 	if m.identity.Role == cluster.Core {
@@ -158,12 +163,13 @@ func (m *member) connect() error {
 	}
 	m.mu.Unlock()
 	m.artifacts.Follow(m.look)
-	m.members.Follow(func(string) { m.registry.Tell() })
+	m.members.Follow(m.wished)
+	m.wished("")
 	m.look("")
 	if m.identity.Role == cluster.Core && h.admin != nil {
 		h.admin.Handle("/v1/", (&control.Server{
 			Cluster: control.Cluster{Node: m.identity.Name, Role: string(m.identity.Role), Fortuna: Version}, Artifact: m.artifacts, Members: m.members, Registry: m.registry,
-			Verify: m.verify, Audit: m.audit, Log: h.journal.log,
+			Verify: m.verify, Explain: m.explain, Audit: m.audit, Log: h.journal.log,
 		}).Handler())
 	}
 	return nil
@@ -301,8 +307,8 @@ func (m *member) audit(ctx context.Context, who, what string) {
 func (m *member) info() node.Info {
 	h := m.house
 	i := node.Info{
-		Name: m.identity.Name, Role: string(m.identity.Role), Address: m.identity.Listen, Fortuna: Version, Started: h.measure.begun(),
-		Draining: h.draining.Load(), Apps: map[string]node.App{},
+		Name: m.identity.Name, Role: string(m.identity.Role), Address: m.identity.Forward, Fortuna: Version, Started: h.measure.begun(),
+		Draining: h.draining.Load() || m.near.wish.Load() == node.Drain, Apps: map[string]node.App{},
 	}
 	if server := h.server.Load(); server != nil {
 		i.Listen = server.Addr().String()
@@ -325,13 +331,30 @@ func (m *member) info() node.Info {
 // serve answers one exchange, on its loop.
 func (m *member) serve(x exchange.Exchange) {
 	q := x.Request()
+	upstream.Strip(q)
 	d := m.sites.Load().find(q)
 	if d == nil {
 		answer(x, 404, "text/plain; charset=utf-8", []byte("no_app: no app is deployed for this host and path\n"))
 		return
 	}
 	q.App = d.app.name
-	d.serve(x)
+	if m.elsewhere(q, d) != "" && m.forward(x, d) || d.serve(x) {
+		return
+	}
+	m.forward(x, d)
+}
+
+// wished looks at what people want of this node, or of the one that is named.
+func (m *member) wished(name string) {
+	if name != "" && name != m.identity.Name {
+		return
+	}
+	m.working.Go(func() {
+		if self, err := m.members.Get(m.life, m.identity.Name); err == nil {
+			m.near.wish.Store(self.Wish)
+			m.registry.Tell()
+		}
+	})
 }
 
 // answered lets a canary know how it does.
@@ -349,6 +372,7 @@ func (m *member) answered(r *edge.Record) {
 
 // heard is what another node says, or this one.
 func (m *member) heard(i node.Info) {
+	m.meet(i)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for name, a := range i.Apps {
@@ -388,6 +412,7 @@ func (m *member) close() {
 	if m.gate != nil {
 		m.gate.Close()
 	}
+	m.closeNeighbours()
 	m.working.Wait()
 	if m.registry != nil {
 		m.registry.Close()

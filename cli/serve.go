@@ -132,6 +132,7 @@ func serve(p *process, o serveOptions) error {
 	}
 	sig := h.work(server, ending, again)
 	h.draining.Store(true)
+	h.tenants.depart()
 	if err := notify(p.getenv, "STOPPING=1"); err != nil {
 		h.journal.trouble(err)
 	}
@@ -144,7 +145,7 @@ func serve(p *process, o serveOptions) error {
 	}
 	grace := h.config.grace()
 	h.journal.draining(sig, grace)
-	h.journal.drained(drain(server, running, grace, ending))
+	h.journal.drained(drain(server, running, h.tenants.leave, grace, ending))
 	return errors.Join(endedBy(sig), h.close())
 }
 

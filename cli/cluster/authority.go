@@ -17,7 +17,7 @@ const (
 	authorityLife = 20 * 365 * 24 * time.Hour
 	nodeLife      = 5 * 365 * 24 * time.Hour // a node that is removed is refused by name, whatever its certificate says
 	clockSkew     = time.Hour
-	serverName    = "node.fortuna" // of every node: that it is one is what counts, and which one its subject says
+	serverName    = "node.fortuna" // of every node, besides its own name: where any node will do
 )
 
 // newAuthority makes the certificate that those of all nodes lead to.
@@ -63,7 +63,7 @@ func issue(root ed25519.PrivateKey, authority, request []byte, name string, role
 	now := time.Now()
 	t := &x509.Certificate{
 		Subject:   pkix.Name{CommonName: name, OrganizationalUnit: []string{string(role)}},
-		NotBefore: now.Add(-clockSkew), NotAfter: now.Add(nodeLife), DNSNames: []string{serverName},
+		NotBefore: now.Add(-clockSkew), NotAfter: now.Add(nodeLife), DNSNames: []string{serverName, name},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	return x509.CreateCertificate(rand.Reader, t, parent, r.PublicKey, root)

@@ -43,11 +43,12 @@ const (
 
 // Identity is who a node is. It stays for the life of its data directory.
 type Identity struct {
-	Name   string            `json:"name"`
-	Role   Role              `json:"role"`
-	Root   ed25519.PublicKey `json:"root"`            // of the cluster
-	Listen string            `json:"listen"`          // where other nodes reach it
-	Cores  []string          `json:"cores,omitempty"` // addresses of those that have the store, as last known
+	Name    string            `json:"name"`
+	Role    Role              `json:"role"`
+	Root    ed25519.PublicKey `json:"root"`              // of the cluster
+	Listen  string            `json:"listen,omitempty"`  // where other nodes come in, if it has the store
+	Forward string            `json:"forward,omitempty"` // where they send requests
+	Cores   []string          `json:"cores,omitempty"`   // addresses of those that have the store, as last known
 
 	dir string
 }

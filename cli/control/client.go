@@ -155,6 +155,11 @@ func (c *Client) Release(ctx context.Context, r artifact.Release, wait time.Dura
 	return nil
 }
 
+// Explain is where a request for a URL would go.
+func (c *Client) Explain(ctx context.Context, u string) (e Explanation, err error) {
+	return e, c.do(ctx, http.MethodGet, "/v1/explain?url="+url.QueryEscape(u), nil, &e)
+}
+
 // Grants are all of them.
 func (c *Client) Grants(ctx context.Context) (all []GrantInfo, err error) {
 	return all, c.do(ctx, http.MethodGet, "/v1/grants", nil, &all)

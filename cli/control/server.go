@@ -25,9 +25,10 @@ type Server struct {
 	Members  *node.Members
 	Registry *node.Registry
 	// Verify loads a version where it can do no harm, and says what it found out. The error is for people.
-	Verify func(ctx context.Context, v artifact.Version) (Verified, error)
-	Audit  func(ctx context.Context, who, what string)
-	Log    *slog.Logger
+	Verify  func(ctx context.Context, v artifact.Version) (Verified, error)
+	Explain func(method, host, path string) Explanation
+	Audit   func(ctx context.Context, who, what string)
+	Log     *slog.Logger
 }
 
 // Cluster is what there is to say about the node that answers.
@@ -121,6 +122,7 @@ func (s *Server) Handler() http.Handler {
 		})
 	}
 	on("GET /v1/status", artifact.Deploy, s.status)
+	on("GET /v1/explain", artifact.Deploy, s.explain)
 	on("GET /v1/grants", artifact.Admin, s.grants)
 	on("DELETE /v1/grants/{id}", artifact.Admin, s.revoke)
 	on("POST /v1/apps/{app}/missing", artifact.Deploy, s.missing)
