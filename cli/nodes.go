@@ -89,10 +89,10 @@ func nodeTable(t *term, s control.Status) {
 	for _, n := range s.Nodes {
 		state := string(n.State)
 		switch {
-		case n.State == node.Alive && n.Draining:
-			state = "ends"
 		case n.Wish != node.Work:
 			state += ", " + string(n.Wish)
+		case n.State == node.Alive && n.Draining:
+			state = "ends"
 		}
 		since := "-"
 		if !n.Started.IsZero() && n.State != node.Out {

@@ -18,6 +18,9 @@ import (
 	"time"
 )
 
+// crashes is how often a node of a fleet is killed while requests come.
+var crashes = flag.Int("crashes", 3, "times that a node of a fleet is killed under load")
+
 // deploys is how many versions come while requests do.
 var deploys = flag.Int("deploys", 5, "versions that are deployed to a fleet under load")
 
@@ -33,6 +36,7 @@ type fleetNode struct {
 	fleet      *fleet
 	name, data string
 	join       string // ticket of the first start; "" founds the cluster
+	role       string // with a ticket; "" is a worker
 	listen     string
 	asked      string // its admin listener
 	cmd        *exec.Cmd
@@ -40,8 +44,9 @@ type fleetNode struct {
 	log        transcript
 }
 
-// startFleet runs n nodes, the first of which has the store, and logs in.
-func startFleet(t *testing.T, n int) *fleet {
+// startFleet runs n nodes, the first of which has the store, and logs in. roles are those of the others, workers unless they
+// say otherwise.
+func startFleet(t *testing.T, n int, roles ...string) *fleet {
 	t.Helper()
 	f := &fleet{t: t, dir: t.TempDir()}
 	addresses := freeAddresses(t, 2*n)
@@ -50,6 +55,9 @@ func startFleet(t *testing.T, n int) *fleet {
 		node.data = filepath.Join(f.dir, node.name)
 		f.nodes = append(f.nodes, node)
 		if i > 0 {
+			if len(roles) >= i {
+				node.role = roles[i-1]
+			}
 			node.join = strings.TrimSpace(f.mustRun("", "token", "join", "--data", f.nodes[0].data))
 		}
 		node.start()
@@ -85,6 +93,9 @@ func (n *fleetNode) start() {
 	args := []string{"serve", "--data", n.data, "--name", n.name, "--listen", n.listen, "--admin", n.asked, "--log-level", "warn"}
 	if n.join != "" {
 		args = append(args, "--join", n.join)
+		if n.role != "" {
+			args = append(args, "--role", n.role)
+		}
 	} else {
 		args = append(args, "--cluster", "127.0.0.1:0")
 	}
@@ -219,7 +230,13 @@ func (f *fleet) deploy(dir string, args ...string) (d deployed) {
 	if err := json.Unmarshal([]byte(out), &d); err != nil {
 		f.t.Fatalf("%v: %s", err, out)
 	}
-	if len(d.Nodes) != len(f.nodes) || d.Missing > 0 {
+	apps := 0 // nodes that run some
+	for _, n := range f.nodes {
+		if n.role != "balancer" {
+			apps++
+		}
+	}
+	if len(d.Nodes) != apps || d.Missing > 0 {
 		f.t.Fatalf("deployed to %s", out)
 	}
 	return d
