@@ -156,6 +156,13 @@ func (d *deployed) boot(ctx context.Context) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
+	if _, v, bad := openVersion(filepath.Join(d.dir, r.Version)); err == nil && bad == nil {
+		d.node.settle(d, v.Paths()) // also if it does not load now: its requests are not another app's
+	}
+	if err == nil && d.node.store.away != nil && d.needsStore(r.Version) {
+		d.app.journal.log.Info("an app waits for the store", "app", d.app.name, "version", r.Version)
+		return
+	}
 	if err == nil {
 		err = d.load(ctx, r.Version)
 	}
@@ -179,6 +186,16 @@ func (d *deployed) boot(ctx context.Context) {
 			s.Aborted, s.Why = r.Counter, r.Why
 		}
 	})
+}
+
+// needsStore reports whether a version on the disk cannot be loaded before the store is reached.
+func (d *deployed) needsStore(id string) bool {
+	p, _, err := openVersion(filepath.Join(d.dir, id))
+	if err != nil {
+		return false // loading it says why
+	}
+	c := p.config
+	return c.Session.On || len(c.KV)+len(c.Queues)+len(c.RateLimits)+len(c.Crons)+len(c.Secrets.Required) > 0
 }
 
 // follow serves what the releases say, until ctx ends.
@@ -228,7 +245,7 @@ func (d *deployed) catchUp(ctx context.Context) error {
 	}
 	before := d.said()
 	switch {
-	case r.Counter == before.Counter:
+	case r.Counter == before.Counter && before.Counter > 0:
 		return nil
 	case r.Counter < before.Counter:
 		d.refuse(artifact.Release{Counter: before.Counter}, fmt.Errorf("%w: release %d came after release %d", artifact.ErrReplayed, r.Counter, before.Counter))

@@ -100,7 +100,10 @@ func (h *house) openNode() error {
 // openStore is the state that the apps of the node share.
 func (m *member) openStore(p *project) *store {
 	h, id := m.house, m.identity
-	s := &store{dir: id.Path("state"), table: p.config.State, log: h.journal.log}
+	s := &store{dir: id.Path("state"), table: p.config.State, shared: true, log: h.journal.log}
+	if id.Role != cluster.Core {
+		s.away = func() bool { return !m.online.Load() }
+	}
 	s.key = func(*project, bool) (secret.Key, bool, error) {
 		key, err := secret.ReadKey(id.Path(cluster.SecretsFile))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -159,6 +162,9 @@ func (m *member) connect() error {
 	m.online.Store(true)
 	m.mu.Lock()
 	for _, d := range m.deployed {
+		if d.version() != "" && m.store.away != nil {
+			d.app.state.tell() // it was loaded without secrets
+		}
 		m.begin(d)
 	}
 	m.mu.Unlock()

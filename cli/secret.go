@@ -82,7 +82,7 @@ func (p *project) secretKey(dir string, create bool) (key secret.Key, ok bool, e
 // secrets are those of the project, by name. From then on changes tells when there may be others. For secrets that nobody has
 // set the store is not opened.
 func (s *state) secrets(p *project) (map[string]string, error) {
-	if s == nil {
+	if s == nil || s.away != nil && s.away() { // they come when it is reached
 		return nil, nil
 	}
 	key, ok, err := s.key(p, false)

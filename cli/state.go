@@ -71,7 +71,7 @@ func kvBucket(history int) kv.Config {
 // relay carries what apps publish between the nodes of a cluster, and gives what comes to hear. It is nil on a node that is
 // alone.
 func (s *state) relay(p *project, hear func(topic string, text bool, p []byte)) (func(topic string, text bool, p []byte), error) {
-	if !p.config.State.Cluster.configured() && p.config.State.External.URL == "" {
+	if !s.shared {
 		return nil, nil
 	}
 	s.mu.Lock()

@@ -31,6 +31,8 @@ type store struct {
 	table  stateTable // how it is kept
 	source func() (kv.Source, *embedded.Server, error)
 	key    func(p *project, create bool) (key secret.Key, ok bool, err error) // of secrets
+	shared bool                                                               // with other nodes
+	away   func() bool                                                        // the store was not reached yet; nil where it is in this process
 	log    *slog.Logger
 
 	mu       sync.Mutex
@@ -48,7 +50,7 @@ type store struct {
 
 // newStore is that of a project, in a directory, an absolute one.
 func newStore(p *project, dir string, log *slog.Logger) *store {
-	s := &store{dir: dir, table: p.config.State, log: log}
+	s := &store{dir: dir, table: p.config.State, shared: p.config.State.Cluster.configured() || p.config.State.External.URL != "", log: log}
 	s.source = func() (kv.Source, *embedded.Server, error) {
 		if err := p.ignored(dir); err != nil {
 			return nil, nil, failed("", "%v", err)

@@ -21,7 +21,13 @@ const forwardedCode = `export default {
 		if (url.pathname === "/head") return Response.json(Object.fromEntries(request.headers))
 		return new Response(url.host + " " + ctx.session.inc("n", 1))
 	},
-	websocket: { message(ws, message) { ws.send("heard " + message) } },
+	websocket: {
+		open(ws) { ws.subscribe("all") },
+		message(ws, message) {
+			if (message.startsWith("publish ")) ws.publish("all", message.replace("publish", "said"))
+			else ws.send("heard " + message)
+		},
+	},
 }`
 
 // A balancer answers with what others serve: bodies both ways, sessions, WebSockets; and what a client says of the way is not
@@ -71,6 +77,12 @@ func TestFleet_balancer(t *testing.T) {
 	direct := dialSocket(t, "ws://"+f.nodes[0].listen+"/socket")
 	direct.say(ws.OpText, "hello")
 	direct.hear(ws.OpText, "heard hello")
+	// What is published on one node reaches the sockets on another.
+	for _, n := range []*fleetNode{f.nodes[0], f.nodes[1]} {
+		other := dialSocket(t, "ws://"+n.listen+"/socket")
+		other.say(ws.OpText, "publish "+n.name)
+		direct.hear(ws.OpText, "said "+n.name)
+	}
 	if out := f.mustRun("", "explain", "http://"+balancer.listen+"/x"); !strings.Contains(out, "is for shop") || !strings.Contains(out, "served here") || !strings.Contains(out, "n2") {
 		t.Errorf("explain: %s", out)
 	}
