@@ -149,6 +149,10 @@ func (b *Backup) Has(bucket string) bool {
 
 // each reads a backup and calls f with each snapshot.
 func (b *Backup) each(f func(about *snapshot, r io.Reader) error) (*manifest, error) {
+	length, err := b.from.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := b.from.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
@@ -167,7 +171,7 @@ func (b *Backup) each(f func(about *snapshot, r io.Reader) error) (*manifest, er
 		if err != nil {
 			return nil, err
 		}
-		if h.Size != about.Size {
+		if h.Size != about.Size || h.Size > length { // a sparse file may claim to be of any size
 			return nil, fmt.Errorf("%w: %s has %d bytes, the manifest says %d", ErrBackup, h.Name, h.Size, about.Size)
 		}
 		if err := f(about, from); err != nil {
