@@ -75,10 +75,10 @@ func backup(c *cli.Context) (err error) {
 	shown := newTransfer(p.term, "saved")
 	defer shown.clear()
 	var d backupDraft
+	defer d.discard()
 	if err := d.open(p, name); err != nil {
 		return failed("", "write %s: %v", name, err)
 	}
-	defer d.discard()
 	done, err := s.store.Backup(ctx, d.file, kv.Moving{Dir: d.dir, Told: shown.tell})
 	if err == nil {
 		err = d.publish(p, name)
@@ -198,7 +198,9 @@ func (d *backupDraft) publish(p *process, name string) (err error) {
 }
 
 func (d *backupDraft) discard() {
-	d.file.Close()
+	if d.file != nil {
+		d.file.Close()
+	}
 	d.draft.discard()
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats-server/v2/server/archive"
@@ -189,9 +190,9 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// blockBytes is what is compressed at once. The server stores all messages of a block before it says that it is alive, which it
-// must within 5 s, and may wait for the disk at each.
-const blockBytes = 64 << 10
+// blockBytes is what is compressed, and later sent, at once. A server that restores gives up when it has not taken what it was
+// sent within 5 s, and it may wait for the disk at each message: these are a few hundred at most.
+const blockBytes = 16 << 10
 
 // trailer is what the server's code for its own blocks leaves alone at the end of one.
 const trailer = "\x00\x00\x00\x00\x00\x00\x00\x00"
@@ -246,28 +247,14 @@ type unpacker struct {
 
 func (u *unpacker) Read(p []byte) (int, error) {
 	for len(u.block) == 0 {
-		var head [4]byte
-		if _, err := io.ReadFull(u.r, head[:]); err != nil {
+		kind, chunk, err := nextChunk(u.r, []byte(identifier))
+		if err != nil {
 			return 0, err // io.EOF between chunks
 		}
-		n := int(binary.LittleEndian.Uint32(head[:]) >> 8)
-		kind := head[0]
-		if kind >= chunkSkipped && n <= chunkBytesMax {
-			if _, err := io.CopyN(io.Discard, u.r, int64(n)); err != nil {
-				return 0, noEnd(err)
-			}
+		if kind >= chunkSkipped {
 			continue
 		}
-		if kind != chunkCompressed && kind != chunkPlain || n > chunkBytesMax {
-			return 0, fmt.Errorf("%w: a block of kind %d with %d bytes", errDamaged, kind, n)
-		}
-		packed := make([]byte, 0, len(identifier)+len(head)+n+len(trailer))
-		packed = append(append(packed, identifier...), head[:]...)
-		packed = packed[:len(packed)+n]
-		if _, err := io.ReadFull(u.r, packed[len(packed)-n:]); err != nil {
-			return 0, noEnd(err)
-		}
-		plain, err := server.S2Compression.Decompress(append(packed, trailer...))
+		plain, err := server.S2Compression.Decompress(append(chunk, trailer...))
 		if err != nil {
 			return 0, fmt.Errorf("%w: %v", errDamaged, err)
 		}
@@ -276,6 +263,25 @@ func (u *unpacker) Read(p []byte) (int, error) {
 	n := copy(p, u.block)
 	u.block = u.block[n:]
 	return n, nil
+}
+
+// nextChunk reads a chunk and appends it to buf. The error is io.EOF when there is none.
+func nextChunk(r io.Reader, buf []byte) (kind byte, chunk []byte, err error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, nil, err
+	}
+	kind = head[0]
+	n := int(binary.LittleEndian.Uint32(head[:]) >> 8)
+	if n > chunkBytesMax || kind > chunkPlain && kind < chunkSkipped {
+		return 0, nil, fmt.Errorf("%w: a chunk of kind %d with %d bytes", errDamaged, kind, n)
+	}
+	buf = slices.Grow(append(buf, head[:]...), n+len(trailer))
+	chunk = buf[:len(buf)+n]
+	if _, err := io.ReadFull(r, chunk[len(buf):]); err != nil {
+		return 0, nil, noEnd(err)
+	}
+	return kind, chunk, nil
 }
 
 // noEnd is what the end of the input means where it may not be.

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,11 +14,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// What the server is sent of a snapshot before it says that some of it has come. A chunk is about a block.
-const (
-	restoreChunkBytes = 64 << 10
-	restoreWindow     = 32 // chunks
-)
+// restoreWindow is how many blocks the server is sent before it says that one has come.
+const restoreWindow = 32
 
 // holder is the name of a stream that is there while others are replaced.
 const holder = "FORTUNA_RESTORE"
@@ -115,7 +113,8 @@ func (s *Store) upload(ctx context.Context, about *snapshot, r io.Reader, told f
 			s.abandon(to, inbox, acks)
 		}
 	}()
-	chunk := make([]byte, restoreChunkBytes)
+	from := bufio.NewReader(r)
+	var block []byte
 	total := int64(0)
 	for under := 0; ; under++ {
 		for under == restoreWindow {
@@ -124,12 +123,12 @@ func (s *Store) upload(ctx context.Context, about *snapshot, r io.Reader, told f
 			}
 			under--
 		}
-		n, err := io.ReadFull(r, chunk)
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		if block, err = nextBlock(from, block[:0]); err != nil {
 			return err
 		}
+		n := len(block)
 		// One of no bytes is the end, and its answer comes when the stream is there.
-		if err := s.nc.PublishRequest(to, inbox, chunk[:n]); err != nil {
+		if err := s.nc.PublishRequest(to, inbox, block); err != nil {
 			return refusalOf(err)
 		}
 		// In a cluster the answer may have been faster than the news that somebody listens there.
@@ -145,7 +144,7 @@ func (s *Store) upload(ctx context.Context, about *snapshot, r io.Reader, told f
 			if err := pause(ctx, err); err != nil {
 				return err
 			}
-			if err := s.nc.PublishRequest(to, inbox, chunk[:n]); err != nil {
+			if err := s.nc.PublishRequest(to, inbox, block); err != nil {
 				return refusalOf(err)
 			}
 		}
@@ -159,6 +158,24 @@ func (s *Store) upload(ctx context.Context, about *snapshot, r io.Reader, told f
 		}
 		total += int64(n)
 		told(total)
+	}
+}
+
+// nextBlock reads what is to be sent at once; nothing at the end.
+func nextBlock(r io.Reader, block []byte) ([]byte, error) {
+	for {
+		kind, more, err := nextChunk(r, block)
+		switch {
+		case errors.Is(err, io.EOF):
+			return block, nil
+		case err != nil:
+			return nil, err
+		case len(more) > payloadBytesMax-headerBytesMax:
+			return nil, fmt.Errorf("%w: a block of %d bytes", errDamaged, len(more))
+		case kind < chunkSkipped:
+			return more, nil
+		}
+		block = more
 	}
 }
 
