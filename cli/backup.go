@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fortunadws/fortuna/cli/cluster"
 	"github.com/fortunadws/fortuna/kv"
 )
 
@@ -144,6 +145,8 @@ func (s *stored) has(ctx context.Context, bucket string) bool {
 func (s *stored) secretsFile() string {
 	c := s.project.config
 	switch {
+	case s.node != "":
+		return filepath.Join(s.node, cluster.SecretsFile)
 	case c.Secrets.KeyFile != "":
 		return absolute(s.project.root, c.Secrets.KeyFile)
 	case c.State.Cluster.configured():

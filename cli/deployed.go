@@ -200,18 +200,20 @@ func (d *deployed) needsStore(id string) bool {
 
 // follow serves what the releases say, until ctx ends.
 func (d *deployed) follow(ctx context.Context) {
-	for {
+	for again := false; ; {
 		wait := followEvery
-		if err := d.catchUp(ctx); err != nil {
+		if err := d.catchUp(ctx, again); err != nil {
 			wait = followRetry
 			d.app.journal.log.Debug("releases", "app", d.app.name, "err", err)
 		}
+		again = false
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-d.wake:
 		case <-d.app.state.changes:
 			d.renew()
+			again = d.said().Failure != "" // what was missing may be there now
 		case <-ctx.Done():
 			timer.Stop()
 			return
@@ -221,8 +223,8 @@ func (d *deployed) follow(ctx context.Context) {
 }
 
 // catchUp serves the release in force, unless that is done already. The error says that it has to be tried again: a version
-// that cannot be served is none.
-func (d *deployed) catchUp(ctx context.Context) error {
+// that cannot be served is none, and is looked at once more only if again says so.
+func (d *deployed) catchUp(ctx context.Context, again bool) error {
 	if c := d.canary.Load(); c != nil && c.over.Load() {
 		d.endCanary()
 		if r, err := d.remembered(); err == nil {
@@ -245,7 +247,7 @@ func (d *deployed) catchUp(ctx context.Context) error {
 	}
 	before := d.said()
 	switch {
-	case r.Counter == before.Counter && before.Counter > 0:
+	case r.Counter == before.Counter && before.Counter > 0 && !again:
 		return nil
 	case r.Counter < before.Counter:
 		d.refuse(artifact.Release{Counter: before.Counter}, fmt.Errorf("%w: release %d came after release %d", artifact.ErrReplayed, r.Counter, before.Counter))

@@ -222,7 +222,7 @@ func (s *state) hideIn(f *runtime.Failure) *runtime.Failure {
 
 // secrets are those of the app, for a command.
 func (s *stored) secrets(ctx context.Context, create bool) (*secret.Store, error) {
-	key, ok, err := s.project.secretKey(s.dir, create)
+	key, ok, err := s.secretKey(create)
 	if err != nil {
 		return nil, err
 	}

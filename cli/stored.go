@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
@@ -13,8 +14,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/fortunadws/fortuna/cli/cluster"
 	"github.com/fortunadws/fortuna/kv"
 	"github.com/fortunadws/fortuna/kv/embedded"
+	"github.com/fortunadws/fortuna/kv/secret"
 	"github.com/fortunadws/fortuna/kv/session"
 )
 
@@ -22,6 +25,7 @@ import (
 type stored struct {
 	project *project
 	dir     string // of the state
+	node    string // data directory of the node that has it; "" when it is the project's own
 	store   *kv.Store
 	server  *embedded.Server // nil when another process has it open
 }
@@ -31,6 +35,7 @@ func storedFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "dir", Usage: "`directory` of the project (default: the present one)"},
 		&cli.BoolFlag{Name: "serve", Usage: "the state that fortuna serve keeps, not that of dev"},
+		&cli.StringFlag{Name: "data", Usage: "the state of a node: its data `directory`, where the store is"},
 		&cli.StringFlag{Name: "persist-to", Usage: "`directory` that keeps the state, as told to fortuna dev"},
 		envFlag(),
 	}
@@ -50,11 +55,17 @@ func openStored(c *cli.Context, create bool) (*stored, error) {
 	if c.Bool("serve") {
 		kind, what = serveState, "serve"
 	}
-	dir := project.stateDir(p.dir, c.String("persist-to"), kind, p.getenv)
-	s := &stored{project: project, dir: dir}
+	s := &stored{project: project, dir: project.stateDir(p.dir, c.String("persist-to"), kind, p.getenv)}
+	if data := c.String("data"); data != "" {
+		if err := s.ofNode(absolute(p.dir, data)); err != nil {
+			return nil, err
+		}
+		what = "the node " + data
+	}
+	dir := s.dir
 	var source kv.Source
 	how := ""
-	if x := project.config.State.External; x.URL != "" {
+	if x := project.config.State.External; x.URL != "" && s.node == "" {
 		source, how = x, "the NATS server of "+configFile
 	} else if running, err := embedded.Reach(dir); err == nil {
 		source, how = running, what+" in "+relative(project.root, dir)+", which is running"
@@ -75,6 +86,33 @@ func openStored(c *cli.Context, create bool) (*stored, error) {
 		return nil, &problem{exitUnreachable, err.Error(), ""}
 	}
 	return s, nil
+}
+
+// ofNode makes it the state of the node in a data directory.
+func (s *stored) ofNode(data string) error {
+	id, err := cluster.Load(data)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return refused("fortuna serve --data "+data, "there is no node in %s", data)
+	case err != nil:
+		return refused("", "%v", err)
+	case id.Role != cluster.Core:
+		return refused("do it where the first node runs", "the node %s has not the store", id.Name)
+	}
+	s.node, s.dir = data, id.Path("state")
+	return nil
+}
+
+// secretKey is what the secrets of the app are encrypted with, as project.secretKey says.
+func (s *stored) secretKey(create bool) (secret.Key, bool, error) {
+	if s.node == "" {
+		return s.project.secretKey(s.dir, create)
+	}
+	key, err := secret.ReadKey(filepath.Join(s.node, cluster.SecretsFile))
+	if err != nil {
+		return key, false, refused("", "%v", err)
+	}
+	return key, true, nil
 }
 
 // comes is how long a process that has the state, and cannot be reached, may take to begin or to end.

@@ -447,3 +447,47 @@ func TestFleet_canary(t *testing.T) {
 	f.mustRun(dir, "rollback")
 	f.expect("new")
 }
+
+// The secrets and keys of a deployed app are set and read where its store is; a version that waits for a secret is served
+// when it is there. A backup of the node has all of it.
+func TestFleet_state(t *testing.T) {
+	f := startFleet(t, 2)
+	data := f.nodes[0].data
+	dir := f.project("shop", map[string]string{
+		"fortuna.toml": "name = \"shop\"\n[secrets]\nrequired = [\"KEY\"]\n[kv.CART]\n",
+		"index.js":     `export default { fetch: async (r, env) => { await env.CART.put("a", "kept"); return new Response(env.KEY) } }`,
+	})
+	if _, trouble, err := f.run(dir, "deploy"); err == nil || !strings.Contains(trouble, "KEY has no value") {
+		t.Errorf("without the secret: %v %s", err, trouble)
+	}
+	file := filepath.Join(f.dir, "value")
+	if err := os.WriteFile(file, []byte("first value"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.mustRun(dir, "secret", "set", "KEY", "--file", file, "--data", data)
+	f.eventually("first value")
+	if err := os.WriteFile(file, []byte("second value"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.mustRun(dir, "secret", "set", "KEY", "--file", file, "--data", data)
+	f.eventually("second value")
+	if out := f.mustRun(dir, "kv", "get", "CART", "a", "--data", data); out != "kept" {
+		t.Errorf("kv get: %q", out)
+	}
+	f.mustRun(dir, "backup", "shop.backup", "--data", data)
+	f.nodes[0].crash()
+	if err := os.RemoveAll(filepath.Join(data, "state")); err != nil {
+		t.Fatal(err)
+	}
+	f.mustRun(dir, "restore", "shop.backup", "--data", data)
+	if out := f.mustRun(dir, "kv", "get", "CART", "a", "--data", data); out != "kept" {
+		t.Errorf("kv get, restored: %q", out)
+	}
+	f.nodes[0].start()
+	f.eventually("second value")
+	for _, n := range f.nodes {
+		if strings.Contains(n.log.String(), "second value") {
+			t.Errorf("%s has logged a secret", n.name)
+		}
+	}
+}

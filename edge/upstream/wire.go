@@ -126,13 +126,6 @@ func (w *wire) Flush() (all bool, err error) {
 	return false, nil
 }
 
-// unsent is how much the kernel has yet to take.
-func (w *wire) unsent() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.out)
-}
-
 // drain sends what the kernel did not take at once.
 func (w *wire) drain() {
 	w.mu.Lock()
