@@ -8,8 +8,10 @@ import (
 	"sync/atomic"
 
 	"github.com/fortunadws/fortuna/cli/admin"
+	"github.com/fortunadws/fortuna/cli/cluster"
 	"github.com/fortunadws/fortuna/edge"
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/upstream"
 	"github.com/fortunadws/fortuna/runtime"
 )
 
@@ -37,7 +39,8 @@ type tenants interface {
 	serve(x exchange.Exchange) // one exchange, on its loop
 	apps() []*app
 	answered(r *edge.Record)
-	ready() error // why they cannot be served yet
+	upstreams() []upstream.Stats // of the nodes that they forward to
+	ready() error                // why they cannot be served yet
 	changes() <-chan struct{}
 	again()                          // loads anew what may have changed; not on two goroutines at once
 	depart()                         // tells others that they had better go elsewhere
@@ -61,20 +64,21 @@ func (h *house) open() error {
 	}
 	l := newLocal(h, p)
 	h.tenants = l // before furnish lets others ask about them
-	if err := h.furnish(p, p.name()); err != nil {
+	if err := h.furnish(p, p.name(), nil); err != nil {
 		return err
 	}
 	return l.open(p)
 }
 
-// furnish takes from the configuration of p what the house itself needs. name is what measures and spans are of.
-func (h *house) furnish(p *project, name string) (err error) {
+// furnish takes from the configuration of p what the house itself needs. name is what measures and spans are of; identity is
+// that of a node, or nil.
+func (h *house) furnish(p *project, name string, identity *cluster.Identity) (err error) {
 	h.config, h.root = p.config, p.root
 	h.tellsID, h.journal.share = p.config.Server.TellsID, p.config.accessShare()
 	if h.tracer, err = newTracer(p, h.process.getenv, Version, h.journal.warn); err != nil {
 		return err
 	}
-	return h.oversee(name)
+	return h.oversee(name, identity)
 }
 
 // close frees what open took, and sends the last spans. What is in flight is not waited for.

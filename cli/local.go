@@ -5,6 +5,7 @@ import (
 
 	"github.com/fortunadws/fortuna/edge"
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/upstream"
 )
 
 // local is one app that is served from the files of its project.
@@ -46,6 +47,7 @@ func (l *local) again() {
 func (l *local) serve(x exchange.Exchange)   { l.app.serve(x) }
 func (l *local) answered(*edge.Record)       {}
 func (l *local) apps() []*app                { return []*app{l.app} }
+func (l *local) upstreams() []upstream.Stats { return nil }
 func (l *local) ready() error                { return nil }
 func (l *local) changes() <-chan struct{}    { return l.app.state.changes }
 func (l *local) depart()                     {}

@@ -233,6 +233,15 @@ func visitorOf(q *exchange.Request) string {
 	return ""
 }
 
+// upstreams are the counters of what was forwarded, by node.
+func (m *member) upstreams() []upstream.Stats {
+	if !m.online.Load() {
+		return nil
+	}
+	all, _ := m.near.pool.Stats()
+	return all
+}
+
 // closeNeighbours lets no request in from other nodes any more, and none out.
 func (m *member) closeNeighbours() {
 	if m.near.server != nil {

@@ -69,7 +69,7 @@ func (h *house) openNode() error {
 	}
 	m.store = m.openStore(p)
 	h.tenants = m
-	if err := h.furnish(p, m.identity.Name); err != nil {
+	if err := h.furnish(p, m.identity.Name, m.identity); err != nil {
 		return err
 	}
 	if err := m.boot(); err != nil {

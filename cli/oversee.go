@@ -2,12 +2,13 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"maps"
-	"path/filepath"
 	"sync"
 
 	"github.com/fortunadws/fortuna/cli/admin"
+	"github.com/fortunadws/fortuna/cli/cluster"
 	"github.com/fortunadws/fortuna/edge"
 	"github.com/fortunadws/fortuna/runtime"
 )
@@ -51,7 +52,7 @@ func (t *tally) add(to *runtime.Stats, s runtime.Stats) {
 
 // oversee begins to tell how the node is. A default address that is taken is no reason not to serve: there may be another
 // node on this machine.
-func (h *house) oversee(name string) error {
+func (h *house) oversee(name string, identity *cluster.Identity) error {
 	addr, asked := adminListen, h.config.Admin.Listen
 	if h.options.admin != "" {
 		asked = &h.options.admin
@@ -65,11 +66,23 @@ func (h *house) oversee(name string) error {
 	if h.config.Admin.Pprof {
 		sampleMemory()
 	}
-	server, err := admin.Listen(admin.Config{Addr: addr, Pprof: h.config.Admin.Pprof, Source: admin.Source{
+	scheme, secure := "http", (*tls.Config)(nil)
+	if identity != nil {
+		name = "" // of no app: there may be several
+	}
+	if identity != nil && !cluster.Loopback(addr) { // tokens come here
+		var err error
+		if secure, err = identity.TLS(false); err != nil {
+			return failed("", "%v", err)
+		}
+		scheme = "https"
+	}
+	server, err := admin.Listen(admin.Config{Addr: addr, TLS: secure, Pprof: h.config.Admin.Pprof, Source: admin.Source{
 		App:      name,
 		Counters: h.answers,
 		Apps:     h.appStats,
 		Edge:     h.edgeStats,
+		Nodes:    h.tenants.upstreams,
 		Healthy:  h.healthy,
 		Ready:    h.readiness,
 	}})
@@ -77,8 +90,8 @@ func (h *house) oversee(name string) error {
 	case err == nil:
 		h.admin = server
 		h.journal.overseen(server.Addr())
-		if h.options.data != "" {
-			return place(filepath.Join(absolute(h.process.dir, h.options.data), adminFile), []byte("http://"+server.Addr().String()+"\n"))
+		if identity != nil {
+			return place(identity.Path(adminFile), []byte(scheme+"://"+server.Addr().String()+"\n"))
 		}
 	case asked != nil:
 		return refused("choose another address, or \"\" for none", "admin.listen = %q: %v", addr, err)

@@ -483,8 +483,21 @@ func TestFleet_state(t *testing.T) {
 	if out := f.mustRun(dir, "kv", "get", "CART", "a", "--data", data); out != "kept" {
 		t.Errorf("kv get, restored: %q", out)
 	}
+	_, port, err := net.SplitHostPort(f.nodes[0].asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.nodes[0].asked = "0.0.0.0:" + port // others reach it now: it speaks TLS, and is known by the token
 	f.nodes[0].start()
 	f.eventually("second value")
+	f.mustRun("", "login", "--data", data)
+	if out := f.mustRun("", "status"); !strings.Contains(out, "n2") || !strings.Contains(out, "shop") {
+		t.Errorf("status: %s", out)
+	}
+	token := strings.TrimSpace(f.mustRun("", "token", "new", "ci", "--data", data))
+	if _, trouble, err := f.run("", "login", "http://192.0.2.1:"+port, token); err == nil || !strings.Contains(trouble, "unencrypted") {
+		t.Errorf("a token in the clear: %v %s", err, trouble)
+	}
 	for _, n := range f.nodes {
 		if strings.Contains(n.log.String(), "second value") {
 			t.Errorf("%s has logged a secret", n.name)

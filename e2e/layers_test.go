@@ -25,7 +25,7 @@ var layers = []struct {
 }{
 	{".", []string{"cli"}, "main only hands the exit code of cli to the system"},
 	{"cli", []string{"cli/...", "edge/...", "runtime/...", "kv/...", "templates"}, "cli is the one place where edge, runtime and kv meet"},
-	{"cli/admin", []string{"edge", "runtime"}, "the admin listener shows what others count; it wires nothing"},
+	{"cli/admin", []string{"edge", "edge/upstream", "runtime"}, "the admin listener shows what others count; it wires nothing"},
 	{"cli/cluster", nil, "how nodes know each other does not depend on what they do"},
 	{"cli/control", []string{"kv", "kv/artifact", "kv/node"}, "the API of a cluster speaks of what is stored; how a node serves it is cli's business"},
 	{"edge", []string{"edge/..."}, "edge moves bytes: it knows a handler only as exchange.Handler"},

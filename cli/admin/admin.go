@@ -5,6 +5,7 @@ package admin
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/fortunadws/fortuna/edge"
+	"github.com/fortunadws/fortuna/edge/upstream"
 	"github.com/fortunadws/fortuna/runtime"
 )
 
@@ -27,6 +29,7 @@ type Source struct {
 	Counters *Counters // what was answered
 	Apps     func() []App
 	Edge     func() edge.Stats
+	Nodes    func() []upstream.Stats // that requests are forwarded to
 
 	Healthy func(ctx context.Context) error // nil, or what is wrong with the process
 	Ready   func() error                    // nil, or why the node wants no requests now
@@ -43,7 +46,8 @@ type App struct {
 type Config struct {
 	Addr   string // host:port
 	Source Source
-	Pprof  bool // profiles of the process, which show its code and parts of its memory
+	TLS    *tls.Config // nil: plain
+	Pprof  bool        // profiles of the process, which show its code and parts of its memory
 }
 
 // Server is a listening admin address.
@@ -56,7 +60,7 @@ type Server struct {
 // Handle gives what begins with a path to somebody else, from now on.
 func (s *Server) Handle(path string, h http.Handler) { s.mux.Handle(path, h) }
 
-// Listen begins to answer. Nothing here is authenticated: the address decides who may ask.
+// Listen begins to answer. Nothing here is authenticated but what Handle adds: the address decides who may ask.
 func Listen(cfg Config) (*Server, error) {
 	registry := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{
@@ -93,6 +97,9 @@ func Listen(cfg Config) (*Server, error) {
 		IdleTimeout:       2 * time.Minute, // longer than scrapes are apart
 		MaxHeaderBytes:    16 << 10,
 	}}
+	if cfg.TLS != nil {
+		listener = tls.NewListener(listener, cfg.TLS)
+	}
 	go func() { _ = s.http.Serve(listener) }() // it ends with Close
 	return s, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fortunadws/fortuna/edge"
 	"github.com/fortunadws/fortuna/edge/exchange"
+	"github.com/fortunadws/fortuna/edge/upstream"
 	"github.com/fortunadws/fortuna/runtime"
 )
 
@@ -29,6 +30,7 @@ func start(t *testing.T, source Source) (get func(path string) (status int, body
 	if source.Healthy == nil {
 		source.Healthy = func(context.Context) error { return nil }
 	}
+	source.Nodes = func() []upstream.Stats { return []upstream.Stats{{Name: "n2", Requests: 7, Ejected: true}} }
 	source.Edge = func() edge.Stats { return edge.Stats{Open: 5, Carried: 2, Refused: 9} }
 	source.Apps = func() []App {
 		return []App{{Name: "app", Failures: map[string]uint64{"deadline": 3}, Runtime: runtime.Stats{Warm: 4, Busy: 1, StoppedMemory: 6}}}
@@ -73,7 +75,7 @@ func TestServer(t *testing.T) {
 	for _, want := range []string{
 		`fortuna_connections{state="loop"} 3`, `fortuna_connections{state="carried"} 2`, `fortuna_connections_refused_total 9`,
 		`fortuna_vms{app="app",state="warm"} 4`, `fortuna_turns_stopped_total{app="app",limit="turn_bytes"} 6`,
-		`fortuna_failures_total{app="app",code="deadline"} 3`,
+		`fortuna_failures_total{app="app",code="deadline"} 3`, `fortuna_upstream_requests_total{node="n2"} 7`, `fortuna_upstream_ejected{node="n2"} 1`,
 	} {
 		if !strings.Contains(body, want+"\n") {
 			t.Errorf("there is no %s", want)

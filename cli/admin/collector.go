@@ -21,6 +21,13 @@ var (
 	accepted    = desc("connections_accepted_total", "Connections accepted, refused ones included.")
 	refused     = desc("connections_refused_total", "Connections refused at the door: too many, or draining.")
 
+	forwarded = desc("upstream_requests_total", "Requests given to another node, retries included.", "node")
+	lost      = desc("upstream_failures_total", "Requests that got no whole answer from another node.", "node")
+	retried   = desc("upstream_retries_total", "Requests given to a node after another one had failed.", "node")
+	ejections = desc("upstream_ejections_total", "Times that a node was left out because it failed.", "node")
+	upstreams = desc("upstream_requests_in_flight", "Requests that another node is answering.", "node")
+	ejected   = desc("upstream_ejected", "Whether a node is left out now.", "node")
+
 	vms     = desc("vms", "Virtual machines with the app loaded: warm is all of them, busy those that compute.", "app", "state")
 	queued  = desc("requests_queued", "Requests that wait for a virtual machine.", "app")
 	retired = desc("vms_retired_total", "Virtual machines discarded because their state was in doubt.", "app")
@@ -38,7 +45,7 @@ type collector struct {
 
 // Describe tells every kind of sample.
 func (c collector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requests, refusals, failures, duration, inflight, connections, websockets, accepted, refused, vms, queued, retired, stopped} {
+	for _, d := range []*prometheus.Desc{requests, refusals, failures, duration, inflight, connections, websockets, accepted, refused, vms, queued, retired, stopped, forwarded, lost, retried, ejections, upstreams, ejected} {
 		to <- d
 	}
 }
@@ -56,6 +63,18 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	value(websockets, prometheus.GaugeValue, float64(e.Sockets))
 	value(accepted, prometheus.CounterValue, float64(e.Accepted))
 	value(refused, prometheus.CounterValue, float64(e.Refused))
+	for _, n := range c.source.Nodes() {
+		value(forwarded, prometheus.CounterValue, float64(n.Requests), n.Name)
+		value(lost, prometheus.CounterValue, float64(n.Failures), n.Name)
+		value(retried, prometheus.CounterValue, float64(n.Retries), n.Name)
+		value(ejections, prometheus.CounterValue, float64(n.Ejections), n.Name)
+		value(upstreams, prometheus.GaugeValue, float64(n.Inflight), n.Name)
+		out := 0.0
+		if n.Ejected {
+			out = 1
+		}
+		value(ejected, prometheus.GaugeValue, out, n.Name)
+	}
 	for _, a := range c.source.Apps() {
 		for code, n := range a.Failures {
 			value(failures, prometheus.CounterValue, float64(n), a.Name, code)
