@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"slices"
 
@@ -190,9 +191,8 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// blockBytes is what is compressed, and later sent, at once. A server that restores gives up when it has not taken what it was
-// sent within 5 s, and it may wait for the disk at each message: these are a few hundred at most.
-const blockBytes = 16 << 10
+// blockBytes is what is compressed at once.
+const blockBytes = 1 << 20
 
 // trailer is what the server's code for its own blocks leaves alone at the end of one.
 const trailer = "\x00\x00\x00\x00\x00\x00\x00\x00"
@@ -283,6 +283,16 @@ func nextChunk(r io.Reader, buf []byte) (kind byte, chunk []byte, err error) {
 	}
 	return kind, chunk, nil
 }
+
+// appendPlain appends a chunk that is not compressed: its checksum, masked as the format has it, and what is in it.
+func appendPlain(dst, data []byte) []byte {
+	sum := crc32.Checksum(data, castagnoli)
+	dst = binary.LittleEndian.AppendUint32(dst, chunkPlain|uint32(len(data)+4)<<8)
+	dst = binary.LittleEndian.AppendUint32(dst, (sum>>15|sum<<17)+0xa282ead8)
+	return append(dst, data...)
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // noEnd is what the end of the input means where it may not be.
 func noEnd(err error) error {

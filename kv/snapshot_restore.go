@@ -14,8 +14,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// restoreWindow is how many blocks the server is sent before it says that one has come.
-const restoreWindow = 32
+// What a server that restores is sent at once, and how many of that before it says that one has come. It gives up when it has not
+// taken one within 5 s, and it may wait for the disk at each message: these are a few hundred at most.
+const (
+	restoreBytes  = 16 << 10
+	restoreWindow = 32
+)
 
 // holder is the name of a stream that is there while others are replaced.
 const holder = "FORTUNA_RESTORE"
@@ -113,29 +117,36 @@ func (s *Store) upload(ctx context.Context, about *snapshot, r io.Reader, told f
 			s.abandon(to, inbox, acks)
 		}
 	}()
-	from := bufio.NewReader(r)
-	var block []byte
-	total := int64(0)
-	for under := 0; ; under++ {
+	counted := &counter{}
+	from := &unpacker{r: io.TeeReader(bufio.NewReader(r), counted)}
+	plain, chunk := make([]byte, restoreBytes), []byte(identifier)
+	for under, first := 0, true; ; under++ {
 		for under == restoreWindow {
 			if err := acknowledge(ctx, acks); err != nil {
 				return err
 			}
 			under--
 		}
-		if block, err = nextBlock(from, block[:0]); err != nil {
+		n, err := io.ReadFull(from, plain)
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return err
 		}
-		n := len(block)
+		switch {
+		case n > 0:
+			chunk = appendPlain(chunk, plain[:n])
+		case first:
+			return fmt.Errorf("%w: it is empty", errDamaged)
+		}
 		// One of no bytes is the end, and its answer comes when the stream is there.
-		if err := s.nc.PublishRequest(to, inbox, block); err != nil {
+		if err := s.nc.PublishRequest(to, inbox, chunk); err != nil {
 			return refusalOf(err)
 		}
 		// In a cluster the answer may have been faster than the news that somebody listens there.
-		for begun := time.Now(); total == 0; {
+		for begun := time.Now(); first; {
 			err := acknowledge(ctx, acks)
 			if err == nil {
 				under--
+				first = false
 				break
 			}
 			if !errors.Is(err, nats.ErrNoResponders) || time.Since(begun) > stalled {
@@ -144,7 +155,7 @@ func (s *Store) upload(ctx context.Context, about *snapshot, r io.Reader, told f
 			if err := pause(ctx, err); err != nil {
 				return err
 			}
-			if err := s.nc.PublishRequest(to, inbox, block); err != nil {
+			if err := s.nc.PublishRequest(to, inbox, chunk); err != nil {
 				return refusalOf(err)
 			}
 		}
@@ -156,26 +167,8 @@ func (s *Store) upload(ctx context.Context, about *snapshot, r io.Reader, told f
 			}
 			return nil
 		}
-		total += int64(n)
-		told(total)
-	}
-}
-
-// nextBlock reads what is to be sent at once; nothing at the end.
-func nextBlock(r io.Reader, block []byte) ([]byte, error) {
-	for {
-		kind, more, err := nextChunk(r, block)
-		switch {
-		case errors.Is(err, io.EOF):
-			return block, nil
-		case err != nil:
-			return nil, err
-		case len(more) > payloadBytesMax-headerBytesMax:
-			return nil, fmt.Errorf("%w: a block of %d bytes", errDamaged, len(more))
-		case kind < chunkSkipped:
-			return more, nil
-		}
-		block = more
+		told(counted.n)
+		chunk = chunk[:0]
 	}
 }
 
