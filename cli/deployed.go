@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/cli/cluster"
+	"github.com/fortunadws/fortuna/cli/control"
 	"github.com/fortunadws/fortuna/edge"
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/kv"
@@ -63,7 +64,7 @@ func (m *member) newDeployed(name string) *deployed {
 }
 
 func (m *member) newApp(name string) *app {
-	return &app{name: name, loops: m.house.loops, journal: m.house.journal.of(name), state: m.store.app()}
+	return &app{name: name, loops: m.house.loops, journal: m.house.journal.of(name, func(l control.Line) { m.logs.add(name, l) }), state: m.store.app()}
 }
 
 // serve answers one exchange, on its loop. It reports false, and does nothing, when no version is loaded.

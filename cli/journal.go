@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fortunadws/fortuna/cli/control"
 	"github.com/fortunadws/fortuna/edge"
 	"github.com/fortunadws/fortuna/runtime"
 	"github.com/fortunadws/fortuna/runtime/web"
@@ -28,6 +29,7 @@ type journal struct {
 	level int     // index in levels
 	share float64 // of the answers that are no errors, how many are logged: from 0 to 1
 	log   *slog.Logger
+	also  func(control.Line) // is told what an app does; nil for nobody
 }
 
 // newJournal checks what the command line says; an empty format is text on a terminal and JSON elsewhere.
@@ -62,6 +64,9 @@ var slogLevels = map[web.Level]slog.Level{
 
 // console is a line that code wrote.
 func (j *journal) console(l runtime.Line) {
+	if j.also != nil {
+		j.also(consoleLine(l))
+	}
 	switch {
 	case levelOf(l.Level) < j.level:
 	case j.text:
@@ -73,6 +78,9 @@ func (j *journal) console(l runtime.Line) {
 
 // failure is why a request, or what it left running, did not end well.
 func (j *journal) failure(f *runtime.Failure) {
+	if j.also != nil {
+		j.also(failureLine(f))
+	}
 	switch {
 	case j.level > slices.Index(levels, "error"):
 	case j.text:
@@ -239,9 +247,10 @@ func (j *journal) event(level slog.Level, what string, attrs ...slog.Attr) {
 }
 
 // of is the journal of one app among several.
-func (j *journal) of(app string) *journal {
+func (j *journal) of(app string, also func(control.Line)) *journal {
 	own := *j
 	own.log = j.log.With("app", app)
+	own.also = also
 	return &own
 }
 

@@ -207,13 +207,16 @@ func (m *member) elsewhere(q *exchange.Request, d *deployed) string {
 	return ""
 }
 
+// forwardedRoute is the route, for measures, of what another node answers.
+const forwardedRoute = "forwarded"
+
 // forward has another node answer. It reports false, and does nothing, when there is none and the app is here.
 func (m *member) forward(x exchange.Exchange, d *deployed) bool {
 	q := x.Request()
 	if _, ok := m.near.pool.Pick(q, d.app.name, ""); !ok && d.version() != "" {
 		return false
 	}
-	q.Route = "forwarded"
+	q.Route = forwardedRoute
 	m.near.pool.Forward(x, d.app.name, visitorOf(q))
 	return true
 }

@@ -42,6 +42,7 @@ type member struct {
 	registry  *node.Registry
 	gate      *cluster.Gate
 	near      neighbours
+	logs      logs
 	online    atomic.Bool // the store has been reached
 
 	life    context.Context
@@ -68,6 +69,8 @@ func (h *house) openNode() error {
 		return err
 	}
 	m.store = m.openStore(p)
+	m.logs.node, m.logs.log = m.identity.Name, h.journal.log
+	m.working.Go(func() { m.logs.run(m.life.Done()) })
 	h.tenants = m
 	if err := h.furnish(p, m.identity.Name, m.identity); err != nil {
 		return err
@@ -149,6 +152,13 @@ func (m *member) connect() error {
 		return err
 	}
 	h := m.house
+	ctx, cancel := context.WithTimeout(m.life, stateOpens)
+	defer cancel()
+	kept, err := m.store.values.Log(ctx, logsConfig)
+	if err != nil {
+		return failed("", "%v", err)
+	}
+	m.logs.open(kept)
 	m.artifacts = artifact.New(files, statements, replica, m.identity.Root)
 	m.members = node.NewMembers(statements, replica)
 	if m.identity.Role == cluster.Core {
@@ -175,7 +185,7 @@ func (m *member) connect() error {
 	if m.identity.Role == cluster.Core && h.admin != nil {
 		h.admin.Handle("/v1/", (&control.Server{
 			Cluster: control.Cluster{Node: m.identity.Name, Role: string(m.identity.Role), Fortuna: Version}, Artifact: m.artifacts, Members: m.members, Registry: m.registry,
-			Verify: m.verify, Explain: m.explain, Audit: m.audit, Log: h.journal.log,
+			Verify: m.verify, Explain: m.explain, Logs: kept.Read, Audit: m.audit, Log: h.journal.log,
 		}).Handler())
 	}
 	return nil
@@ -365,6 +375,9 @@ func (m *member) wished(name string) {
 
 // answered lets a canary know how it does.
 func (m *member) answered(r *edge.Record) {
+	if r.Request.Route != forwardedRoute {
+		m.logs.add(r.Request.App, answeredLine(r))
+	}
 	if r.Request.Version == "" {
 		return
 	}

@@ -504,3 +504,40 @@ func TestFleet_state(t *testing.T) {
 		}
 	}
 }
+
+// What an app does on any node is shown where somebody asks, and remembered.
+func TestFleet_tail(t *testing.T) {
+	f := startFleet(t, 2)
+	dir := f.project("shop", map[string]string{"fortuna.toml": "name = \"shop\"\n", "index.js": `export default { fetch(request) {
+		const { pathname } = new URL(request.url)
+		if (pathname === "/throw") throw new Error("thrown")
+		console.log("asked for " + pathname)
+		return new Response("ok", { status: pathname === "/none" ? 404 : 200 })
+	} }`})
+	f.deploy(dir)
+	for i, path := range []string{"/a", "/none", "/throw"} {
+		if _, _, err := f.nodes[i%2].get(http.DefaultClient, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tail := func(args ...string) string {
+		return f.mustRun(dir, append([]string{"tail", "--since", "1h", "--no-follow"}, args...)...)
+	}
+	soon(t, func() error { // lines are sent ten times a second
+		if all := tail(); strings.Count(all, "\n") != 6 {
+			return fmt.Errorf("%s", all)
+		}
+		return nil
+	})
+	for _, c := range []struct{ flags, want, not string }{
+		{"--status error", "GET /none 404", "/a"}, {"--status 5xx", "500", "404"}, {"--node n2", "n2", "n1"}, {"--path /a", "GET /a 200", "/none"},
+		{"--search thrown", "Error: thrown", "asked"}, {"--json --method GET --status 200", `"path":"/a"`, "/none"},
+	} {
+		if got := tail(strings.Fields(c.flags)...); !strings.Contains(got, c.want) || strings.Contains(got, c.not) {
+			t.Errorf("tail %s: %s", c.flags, got)
+		}
+	}
+	if _, trouble, err := f.run(dir, "tail", "--status", "9xx"); err == nil || !strings.Contains(trouble, "--status 5xx") {
+		t.Errorf("%v %s", err, trouble)
+	}
+}

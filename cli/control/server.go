@@ -27,8 +27,10 @@ type Server struct {
 	// Verify loads a version where it can do no harm, and says what it found out. The error is for people.
 	Verify  func(ctx context.Context, v artifact.Version) (Verified, error)
 	Explain func(method, host, path string) Explanation
-	Audit   func(ctx context.Context, who, what string)
-	Log     *slog.Logger
+	// Logs calls f with lines of JSON that an app has left since a time and, with follow, leaves, until ctx ends.
+	Logs  func(ctx context.Context, app string, since time.Time, follow bool, f func(lines []byte) error) error
+	Audit func(ctx context.Context, who, what string)
+	Log   *slog.Logger
 }
 
 // Cluster is what there is to say about the node that answers.
@@ -128,6 +130,7 @@ func (s *Server) Handler() http.Handler {
 	on("POST /v1/apps/{app}/missing", artifact.Deploy, s.missing)
 	on("PUT /v1/apps/{app}/files/{sum}", artifact.Deploy, s.upload)
 	on("POST /v1/apps/{app}/versions", artifact.Deploy, s.version)
+	on("GET /v1/apps/{app}/logs", artifact.Deploy, s.logs)
 	on("GET /v1/apps/{app}/versions", artifact.Deploy, s.versions)
 	on("GET /v1/apps/{app}/release", artifact.Deploy, s.current)
 	on("POST /v1/apps/{app}/releases", artifact.Deploy, s.release)

@@ -109,7 +109,11 @@ func (s *Store) put(ctx context.Context, to *kv.Space, key string, sealed Sealed
 	if err != nil {
 		return err
 	}
-	_, err = to.Put(ctx, kv.Write{Key: key, Value: text, Check: check})
+	w := kv.Write{Key: key, Value: text, Check: check}
+	rev, err := to.Put(ctx, w)
+	if err == nil {
+		s.replica.Keep(to, w.Entry(rev)) // who asks this process next finds it
+	}
 	return err
 }
 
@@ -139,7 +143,11 @@ func (s *Store) Revoke(ctx context.Context, id string) error {
 	if _, err := s.Grant(ctx, id); err != nil {
 		return err
 	}
-	_, err := s.grants.Put(ctx, kv.Write{Key: id, Delete: true})
+	w := kv.Write{Key: id, Delete: true}
+	rev, err := s.grants.Put(ctx, w)
+	if err == nil {
+		s.replica.Keep(s.grants, w.Entry(rev))
+	}
 	return err
 }
 

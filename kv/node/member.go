@@ -82,7 +82,11 @@ func (m *Members) Change(ctx context.Context, name string, change func(*Member) 
 		if err != nil {
 			return err
 		}
-		_, err = m.space.Put(ctx, kv.Write{Key: name, Value: text, Check: check})
+		w := kv.Write{Key: name, Value: text, Check: check}
+		rev, err = m.space.Put(ctx, w)
+		if err == nil {
+			m.replica.Keep(m.space, w.Entry(rev)) // who asks this process next finds it
+		}
 		if errors.Is(err, kv.ErrMismatch) || errors.Is(err, kv.ErrExists) {
 			continue // somebody else was first
 		}
