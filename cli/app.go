@@ -66,7 +66,7 @@ func (a *app) unload() {
 
 // prepare builds and loads the app of p. With an error there is nothing to discard.
 func (a *app) prepare(p *project) (_ *version, err error) {
-	b, err := bundle.Build(bundle.Options{Root: p.root, Entry: p.entry, Define: p.config.Define})
+	b, err := p.bundle()
 	if err != nil {
 		return nil, a.journal.fault(buildFault(p, err))
 	}

@@ -9,12 +9,13 @@ func inboxOf(name string) string { return "_INBOX_" + name }
 // releases nothing, makes no grant and changes no stream.
 func workerRights(name string) embedded.Rights {
 	return embedded.Rights{
+		Inbox: inboxOf(name),
 		Publish: []string{
 			"$KV.>", "fortuna.>", "$JS.ACK.>", "$JS.FC.>", "$JS.API.INFO", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.MSG.GET.*",
 			"$JS.API.DIRECT.GET.>", "$JS.API.CONSUMER.>", "$JS.API.STREAM.PURGE.KV_values",
 		},
 		PublishDenied: []string{
-			"$KV.cluster.*.>", "$KV.files.*.>", "$KV.secrets.*.>", "fortuna.kv.>",
+			"$KV.cluster.>", "$KV.files.>", "$KV.secrets.>", "fortuna.kv.>",
 			"$JS.API.CONSUMER.PAUSE.>", "$JS.API.CONSUMER.LEADER.>",
 		},
 		Subscribe: []string{inboxOf(name) + ".>", "fortuna.>"},

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -85,10 +86,11 @@ func TestWorkerRights(t *testing.T) {
 		want    bool
 	}{
 		{"$KV.values.shop.CART.a", true, yes}, {"$KV.history-3.shop.LOG.a", true, yes}, {"$KV.sessions.shop.a", true, yes},
-		{"$KV.cluster.=beacon", true, yes}, {"$JS.API.STREAM.INFO.KV_values", true, yes}, {"$JS.API.DIRECT.GET.KV_cluster.$KV.cluster.releases.shop", true, yes},
+		{"$JS.API.STREAM.INFO.KV_values", true, yes}, {"$JS.API.DIRECT.GET.KV_cluster.$KV.cluster.releases.shop", true, yes},
 		{"$JS.API.STREAM.MSG.GET.KV_sessions", true, yes}, {"$JS.API.CONSUMER.CREATE.KV_values.x", true, yes}, {"fortuna.queue.messages.now.shop.JOBS", true, yes},
 		{"fortuna.counter.rates.a", true, yes}, {"fortuna.channel.shop", true, yes}, {"$JS.ACK.Q_messages.x", true, yes}, {"$JS.API.STREAM.PURGE.KV_values", true, yes},
 
+		{"$KV.cluster.x", true, no}, {"$KV.cluster.=beacon", true, no}, {"$KV.files.x", true, no}, {"$KV.secrets.x", true, no}, // a roll-up of one deletes all
 		{"$KV.cluster.releases.shop", true, no}, {"$KV.cluster.grants.abc", true, no}, {"$KV.cluster.members.n1", true, no}, {"$KV.cluster.versions.shop.a", true, no},
 		{"$KV.files.sha256.abc", true, no}, {"$KV.files.=p.sha256.abc.0", true, no}, {"$KV.secrets.shop.KEY", true, no},
 		{"fortuna.kv.cluster.releases.shop", true, no}, {"fortuna.kv.sessions.shop.a", true, no}, // what only the server says: that something has changed
@@ -104,7 +106,7 @@ func TestWorkerRights(t *testing.T) {
 		what := "hear "
 		if c.publish {
 			what = "say "
-			g.say("PUB " + c.subject + " 0\r\n\r\n")
+			g.say("PUB " + c.subject + " 2\r\n{}\r\n")
 		} else {
 			g.say("SUB " + c.subject + " 1\r\nUNSUB 1\r\n")
 		}
@@ -129,8 +131,44 @@ func TestWorkerRights_ofThemselves(t *testing.T) {
 	for _, said := range []string{`{"auth_token":"x"}`, `{"user":"member","pass":"x"}`, `{}`, `{"jwt":"x","nkey":"y"}`} {
 		g := enter(t, server, "w1", said)
 		g.say("CONNECT {\"auth_token\":\"\"}\r\nSUB > 1\r\n")
-		if text := g.refused(); !strings.Contains(text, "Permissions Violation") && !strings.Contains(text, "Authorization Violation") {
+		if text := g.refused(); !strings.Contains(text, "Permissions Violation") && !strings.Contains(text, "Authorization Violation") && !strings.Contains(text, "EOF") {
 			t.Errorf("CONNECT %s, then SUB >: %q", said, text)
+		}
+	}
+}
+
+// What the server's permissions do not see ends the connection of who says it.
+func TestWorkerRights_filter(t *testing.T) {
+	server, err := embedded.Solo(embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	consumer := func(body string) string {
+		return fmt.Sprintf("PUB $JS.API.CONSUMER.CREATE.KV_values %s.x %d\r\n%s\r\n", inboxOf("w1"), len(body), body)
+	}
+	for said, want := range map[string]bool{
+		"PUB $JS.API.DIRECT.GET.KV_values.$KV.values.a " + inboxOf("w1") + ".x 0\r\n\r\n": true,
+		consumer(`{"config":{"filter_subject":"$KV.values.>"}}`):                          true,
+		"HPUB fortuna.channel.shop 12 14\r\nNATS/1.0\r\n\r\nhi\r\n":                       true,
+
+		"PUB $JS.API.DIRECT.GET.KV_values.$KV.values.a $KV.cluster.members.n3 0\r\n\r\n":        false,
+		"PUB $JS.API.DIRECT.GET.KV_values.$KV.values.a fortuna.kv.cluster.members.n3 0\r\n\r\n": false,
+		"PUB $JS.API.DIRECT.GET.KV_values.$KV.values.a " + inboxOf("w2") + ".x 0\r\n\r\n":       false,
+		"PUB\t$JS.API.DIRECT.GET.KV_values.a\t$KV.cluster.members.n3\t0\r\n\r\n":                false,
+		"pub $JS.API.DIRECT.GET.KV_values.a $KV.cluster.members.n3 0\r\n\r\n":                   false,
+		"PUB  $JS.API.DIRECT.GET.KV_values.a $KV.cluster.members.n3 0\r\n\r\n":                  false,
+		"PUB a b c 0\r\n\r\n": false, "PUB a -1\r\n\r\n": false, "PUB a 9999999\r\n": false, "HPUB a 9 2\r\n": false, "PUB a 0\n\n": false,
+		consumer(`{"config":{"deliver_subject":"fortuna.kv.cluster.members.n3"}}`): false,
+		consumer(`{"config":{"DELIVER_SUBJECT":"x"}}`):                             false,
+		consumer(`{"config":{"deliver_subject":"","deliver_subject":"x"}}`):        false,
+		consumer("nonsense"): false,
+		"CONNECT {}\r\n":     false, "INFO {}\r\n": false, "A+ x\r\n": false,
+	} {
+		g := enter(t, server, "w1", `{"verbose":false,"headers":true}`)
+		g.say(said)
+		if text := g.refused(); (text == "") != want {
+			t.Errorf("%q: passed on %v, want %v: %q", said, text == "", want, text)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/fortunadws/fortuna/runtime/bundle"
 )
 
 // project is what is served or built: a directory and the file to begin with.
@@ -15,6 +17,7 @@ type project struct {
 	entry  string // relative to root
 	shown  string // what the person called it
 	config *config
+	built  bool            // entry is a bundle, and nothing is built: whoever made it must not have files read here
 	given  map[string]bool // variables that the command line, or a file that it names, sets for this run
 }
 
@@ -64,6 +67,14 @@ func openProject(cwd, path, env string) (*project, error) {
 		p.entry, err = p.findEntry()
 	}
 	return p, err
+}
+
+// bundle is the code of the project as it is now.
+func (p *project) bundle() (*bundle.Bundle, error) {
+	if p.built {
+		return bundle.Load(filepath.Join(p.root, p.entry))
+	}
+	return bundle.Build(bundle.Options{Root: p.root, Entry: p.entry, Define: p.config.Define})
 }
 
 // missingHint is what to type instead of a path that leads nowhere: one that exists and is spelt much like it, or the

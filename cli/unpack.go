@@ -49,6 +49,9 @@ func (m *member) unpack(ctx context.Context, v artifact.Version, sealed artifact
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.Path, err)
 		}
+		if int64(len(data)) != f.Size {
+			return fmt.Errorf("%s has %d bytes, and not %d as the version says", f.Path, len(data), f.Size)
+		}
 		if err := root.MkdirAll(filepath.Dir(filepath.FromSlash(f.Path)), 0o700); err != nil {
 			return err
 		}
@@ -72,9 +75,12 @@ func openVersion(dir string) (*project, artifact.Version, error) {
 	if err != nil {
 		return nil, v, fmt.Errorf("read the version in %s: %w", dir, err)
 	}
-	p := &project{root: dir, entry: filepath.FromSlash(v.Main), shown: v.App, given: map[string]bool{}}
+	p := &project{root: dir, entry: filepath.FromSlash(v.Main), shown: v.App, built: true, given: map[string]bool{}}
 	if p.config, err = loadConfig(dir, v.Env); err != nil {
 		return nil, v, err
+	}
+	if t := p.config.Assets; t.Dir != "" && !filepath.IsLocal(filepath.FromSlash(t.Dir)) { // the files of a node are not for its apps
+		return nil, v, t.at.wrong(`dir = "public"`, "assets.dir must be inside of what is deployed, got %q", t.Dir)
 	}
 	p.config.Name = v.App
 	for name, value := range v.Vars {

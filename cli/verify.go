@@ -16,7 +16,6 @@ import (
 
 	"github.com/fortunadws/fortuna/cli/control"
 	"github.com/fortunadws/fortuna/runtime"
-	"github.com/fortunadws/fortuna/runtime/bundle"
 )
 
 // What a version may take to load, where it can do no harm.
@@ -58,7 +57,7 @@ func loadVersion(dir string) (v control.Verified, err error) {
 	if err != nil {
 		return v, err
 	}
-	b, err := bundle.Build(bundle.Options{Root: p.root, Entry: p.entry, Define: p.config.Define})
+	b, err := p.bundle()
 	if err != nil {
 		return v, faultError(buildFault(p, err))
 	}

@@ -67,7 +67,7 @@ func (s *Server) version(_ http.ResponseWriter, c call) (any, error) {
 	case len(missing) > 0:
 		return nil, fail(http.StatusConflict, "%d files are not uploaded", len(missing))
 	}
-	if err := s.free(c.Context(), v); err != nil {
+	if err := s.free(c, v); err != nil {
 		return nil, err
 	}
 	verified, err := s.Verify(c.Context(), v)
@@ -88,9 +88,14 @@ func firstLine(text string) string {
 	return line
 }
 
-// free says whether another app has a route of v already.
-func (s *Server) free(ctx context.Context, v artifact.Version) error {
-	apps, err := s.Artifact.Apps(ctx)
+// free says whether v takes requests that are another app's: by the same route, or by one that says more of what the other
+// has. The latter is for who may deploy both.
+func (s *Server) free(c call, v artifact.Version) error {
+	has, err := s.routes(c.Context(), v.App)
+	if err != nil {
+		return err
+	}
+	apps, err := s.Artifact.Apps(c.Context())
 	if err != nil {
 		return err
 	}
@@ -98,21 +103,37 @@ func (s *Server) free(ctx context.Context, v artifact.Version) error {
 		if app == v.App {
 			continue
 		}
-		r, err := s.Artifact.Release(ctx, app)
+		others, err := s.routes(c.Context(), app)
 		if err != nil {
-			continue // it is not served then
-		}
-		other, _, err := s.Artifact.Version(ctx, app, r.Version)
-		if err != nil {
-			continue
+			return err
 		}
 		for _, route := range v.Paths() {
-			if slices.Contains(other.Paths(), route) {
+			if slices.Contains(others, route) {
 				return fail(http.StatusConflict, "the app %s has the route %s already: say which requests are for %s by routes = [\"host/path/*\"] in fortuna.toml", app, route, v.App)
+			}
+			for _, other := range others {
+				if !slices.Contains(has, route) && !c.grant.Covers(app) && artifact.Overlap(route, other) {
+					return fail(http.StatusForbidden, "the route %s takes requests of the app %s, which has %s: release it once with a token for both", route, app, other)
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// routes are those in force for an app; none before its first release.
+func (s *Server) routes(ctx context.Context, app string) ([]string, error) {
+	r, err := s.Artifact.Release(ctx, app)
+	if err == nil {
+		var v artifact.Version
+		if v, _, err = s.Artifact.Version(ctx, app, r.Version); err == nil {
+			return v.Paths(), nil
+		}
+	}
+	if errors.Is(err, kv.ErrUnavailable) {
+		return nil, err
+	}
+	return nil, nil // nobody serves what is forged or missing
 }
 
 func (s *Server) versions(_ http.ResponseWriter, c call) (any, error) {
@@ -149,6 +170,14 @@ func (s *Server) release(w http.ResponseWriter, c call) (any, error) {
 	r, err := s.Artifact.OpenRelease(c.Context(), &sealed)
 	if err == nil && (r.App != c.PathValue("app") || sealed.Key != c.grant.ID) {
 		err = artifact.ErrScope
+	}
+	for _, id := range []string{r.Version, r.Canary} {
+		if err == nil && id != "" {
+			var v artifact.Version
+			if v, _, err = s.Artifact.Version(c.Context(), r.App, id); err == nil {
+				err = s.free(c, v)
+			}
+		}
 	}
 	if err == nil {
 		_, err = s.Artifact.PutRelease(c.Context(), sealed)

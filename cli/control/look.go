@@ -24,6 +24,13 @@ func (s *Server) status(_ http.ResponseWriter, c call) (any, error) {
 		if !ok {
 			n.Info = node.Info{Name: m.Name, Role: m.Role}
 		}
+		apps := map[string]node.App{}
+		for app, a := range n.Apps {
+			if c.grant.Covers(app) {
+				apps[app] = a
+			}
+		}
+		n.Apps = apps
 		out.Nodes = append(out.Nodes, NodeStatus{n.Info, n.State(now), m.Wish})
 	}
 	apps, err := s.Artifact.Apps(c.Context())

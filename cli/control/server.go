@@ -156,7 +156,7 @@ func (s *Server) admit(r *http.Request, role artifact.Role) (call, error) {
 	case err != nil || !g.Knows(password):
 		return call{}, fail(http.StatusUnauthorized, "the token is not known here, or was revoked")
 	case !g.Valid(time.Now()):
-		return call{}, fail(http.StatusUnauthorized, "the token has expired, on %s", g.Expires.Format(time.DateOnly))
+		return call{}, fail(http.StatusUnauthorized, "the token has expired, or was revoked")
 	case role == artifact.Admin && g.Role != artifact.Admin:
 		return call{}, fail(http.StatusForbidden, "the token %s is for deploying, not for looking after nodes", g.Name)
 	}

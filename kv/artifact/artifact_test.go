@@ -175,7 +175,11 @@ func TestStore_refuses(t *testing.T) {
 		{"another app's version", func() error { _, err := w.version(w.shop, "other", "x"); return err }, ErrScope},
 		{"another app's release", func() error { _, err := w.release(w.shop, Release{App: "other", Version: one, Counter: 1}); return err }, ErrScope},
 		{"a token nobody knows", func() error { _, err := w.version(stranger, "shop-a", "x"); return err }, ErrForged},
-		{"a token that was revoked", func() error { _, err := w.version(gone, "shop-a", "x"); return err }, ErrForged},
+		{"a token that was revoked", func() error { _, err := w.version(gone, "shop-a", "x"); return err }, ErrExpired},
+		{"a release of last year", func() error {
+			_, err := w.release(w.shop, Release{App: "shop-a", Version: one, Counter: 1, Created: time.Now().Add(-time.Hour)})
+			return err
+		}, ErrReplayed},
 		{"a token that has expired", func() error {
 			_, err := w.release(old, Release{App: "shop-a", Version: one, Counter: 1, Created: later})
 			return err
@@ -325,6 +329,20 @@ func TestRoute(t *testing.T) {
 	for _, bad := range []string{"", "/docs", "/docs*", "exa mple.com/*", "https://example.com/*", "a/*/b/*", "*x.com/*"} {
 		if r, err := ParseRoute(bad); err == nil {
 			t.Errorf("%q is taken as %+v", bad, r)
+		}
+	}
+}
+
+func TestOverlap(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"/*", "/shop/*", true}, {"/shop/*", "/shop/checkout/*", true}, {"/shop/*", "/shopping/*", false}, {"a.com/*", "b.com/*", false},
+		{"a.com/*", "/x/*", true}, {"*.a.com/*", "x.a.com/y/*", true}, {"*.a.com/*", "a.com/*", false}, {"*.a.com/*", "*.b.a.com/*", true},
+	} {
+		if Overlap(c.a, c.b) != c.want || Overlap(c.b, c.a) != c.want {
+			t.Errorf("%s and %s: want %v", c.a, c.b, c.want)
 		}
 	}
 }

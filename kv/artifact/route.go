@@ -74,3 +74,23 @@ func (r Route) weight() int {
 	}
 	return 2
 }
+
+// Overlap reports whether there are requests that both routes, as Paths gives them, match.
+func Overlap(a, b string) bool {
+	x, err := ParseRoute(a)
+	if err != nil {
+		return false
+	}
+	y, err := ParseRoute(b)
+	if err != nil {
+		return false
+	}
+	return x.hostsMeet(y) && (strings.HasPrefix(x.Path, y.Path) || strings.HasPrefix(y.Path, x.Path))
+}
+
+func (r Route) hostsMeet(s Route) bool {
+	below := func(r, s Route) bool { // hosts of r are below those of s
+		return strings.HasPrefix(s.Host, "*.") && strings.HasSuffix(r.Host, s.Host[1:])
+	}
+	return r.Host == "" || s.Host == "" || r.Host == s.Host || below(r, s) || below(s, r)
+}

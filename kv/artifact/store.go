@@ -23,6 +23,7 @@ type Store struct {
 	root     ed25519.PublicKey
 	files    *kv.Space
 	grants   *kv.Space
+	revoked  *kv.Space
 	versions *kv.Space
 	releases *kv.Space
 	replica  *kv.Replica // of statements
@@ -31,7 +32,7 @@ type Store struct {
 // Errors of the store, besides those of kv.
 var (
 	ErrReplayed = errors.New("artifact: it is older than what is in force")
-	ErrExpired  = errors.New("artifact: the token that signed it has expired")
+	ErrExpired  = errors.New("artifact: the token that signed it has expired, or was revoked")
 	ErrScope    = errors.New("artifact: the token that signed it is not for this app")
 )
 
@@ -44,7 +45,7 @@ var (
 // New is what a cluster has deployed, in its buckets; replica is of statements. The grants that root has signed count.
 func New(files, statements *kv.Bucket, replica *kv.Replica, root ed25519.PublicKey) *Store {
 	return &Store{
-		root: root, files: files.Space("sha256"), grants: statements.Space("grants"),
+		root: root, files: files.Space("sha256"), grants: statements.Space("grants"), revoked: statements.Space("revoked"),
 		versions: statements.Space("versions"), releases: statements.Space("releases"), replica: replica,
 	}
 }
@@ -126,7 +127,7 @@ func (s *Store) PutGrant(ctx context.Context, sealed Sealed) error {
 	return s.put(ctx, s.grants, g.ID, sealed, kv.IfNew())
 }
 
-// Grant is the one with an id. The error is kv.ErrNotFound when there is none.
+// Grant is the one with an id, revoked or not. The error is kv.ErrNotFound when there is none.
 func (s *Store) Grant(ctx context.Context, id string) (g Grant, err error) {
 	sealed, _, err := s.read(ctx, s.grants, id)
 	if err == nil {
@@ -135,18 +136,31 @@ func (s *Store) Grant(ctx context.Context, id string) (g Grant, err error) {
 	if err == nil && g.ID != id {
 		err = ErrForged
 	}
+	if err != nil {
+		return g, err
+	}
+	e, err := s.replica.Read(ctx, s.revoked, id, kv.Need{Bound: time.Second})
+	switch {
+	case errors.Is(err, kv.ErrNotFound):
+		return g, nil
+	case err == nil:
+		g.Revoked = e.Written
+	}
 	return g, err
 }
 
-// Revoke ends a grant. What was deployed with it stays.
+// Revoke ends a grant: nothing that is signed from now on counts. What was deployed with it stays.
 func (s *Store) Revoke(ctx context.Context, id string) error {
 	if _, err := s.Grant(ctx, id); err != nil {
 		return err
 	}
-	w := kv.Write{Key: id, Delete: true}
-	rev, err := s.grants.Put(ctx, w)
+	w := kv.Write{Key: id, Value: []byte("{}"), Check: kv.IfNew()}
+	rev, err := s.revoked.Put(ctx, w)
+	if errors.Is(err, kv.ErrExists) {
+		return nil
+	}
 	if err == nil {
-		s.replica.Keep(s.grants, w.Entry(rev))
+		s.replica.Keep(s.revoked, w.Entry(rev))
 	}
 	return err
 }
@@ -155,7 +169,7 @@ func (s *Store) Revoke(ctx context.Context, id string) error {
 func (s *Store) Grants(ctx context.Context) (all []Grant, err error) {
 	err = s.each(ctx, s.grants, "", func(key string) error {
 		g, err := s.Grant(ctx, key)
-		if err == nil {
+		if err == nil && g.Revoked.IsZero() {
 			all = append(all, g)
 		}
 		return err
@@ -210,9 +224,28 @@ func (s *Store) OpenVersion(ctx context.Context, sealed *Sealed) (v Version, err
 	return v, err
 }
 
+// skewMax is how far the clock of who deploys may be from that of who takes it.
+const skewMax = 10 * time.Minute
+
+// fresh checks that what is to be taken now was signed now, by a token that is in force.
+func (s *Store) fresh(ctx context.Context, sealed *Sealed, created time.Time) error {
+	now := time.Now()
+	if off := now.Sub(created); off > skewMax || off < -skewMax {
+		return fmt.Errorf("%w: it was signed at %s, and it is %s here: set the clocks", ErrReplayed, created.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	g, err := s.Grant(ctx, sealed.Key)
+	if err == nil && !g.Valid(now) {
+		err = ErrExpired
+	}
+	return err
+}
+
 // PutVersion keeps a version and gives its id.
 func (s *Store) PutVersion(ctx context.Context, sealed Sealed) (id string, err error) {
 	v, err := s.OpenVersion(ctx, &sealed)
+	if err == nil {
+		err = s.fresh(ctx, &sealed, v.Created)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -287,6 +320,9 @@ func (s *Store) release(ctx context.Context, app string) (r Release, rev uint64,
 // error wraps ErrReplayed when it has.
 func (s *Store) PutRelease(ctx context.Context, sealed Sealed) (Release, error) {
 	r, err := s.OpenRelease(ctx, &sealed)
+	if err == nil {
+		err = s.fresh(ctx, &sealed, r.Created)
+	}
 	if err != nil {
 		return r, err
 	}

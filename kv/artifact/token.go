@@ -90,6 +90,8 @@ type Grant struct {
 	Public   ed25519.PublicKey `json:"public"`
 	Created  time.Time         `json:"created"`
 	Expires  time.Time         `json:"expires"` // zero: never
+
+	Revoked time.Time `json:"-"` // when it was ended; zero: it was not
 }
 
 // NewGrant is that of a token, for so long; 0 is for ever.
@@ -111,8 +113,10 @@ func (g *Grant) Knows(password string) bool {
 	return subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), []byte(g.Password)) == 1
 }
 
-// Valid reports whether it is in force at a time.
-func (g *Grant) Valid(at time.Time) bool { return g.Expires.IsZero() || at.Before(g.Expires) }
+// Valid reports whether it is, or was, in force at a time.
+func (g *Grant) Valid(at time.Time) bool {
+	return (g.Expires.IsZero() || at.Before(g.Expires)) && (g.Revoked.IsZero() || at.Before(g.Revoked))
+}
 
 // Covers reports whether it is for an app.
 func (g *Grant) Covers(app string) bool {

@@ -16,6 +16,10 @@ import (
 
 // Rights are what a connection may say to the server, and hear from it: subjects, with wildcards. Denied ones win.
 type Rights struct {
+	// Inbox is what the subjects begin with on which it may want answers: the server sends an answer wherever it is asked to,
+	// also where the connection itself may say nothing.
+	Inbox string
+
 	Publish, PublishDenied     []string
 	Subscribe, SubscribeDenied []string
 }
@@ -69,11 +73,11 @@ func (a *access) admit(r Rights) (pass string, end func()) {
 func (s *Server) Admit(outer net.Conn, r Rights) error {
 	pass, end := s.access.admit(r)
 	defer end()
-	return s.carry(outer, pass)
+	return s.carry(outer, pass, func(to io.Writer, from *bufio.Reader) error { return filter(to, from, r.Inbox) })
 }
 
-// carry pipes a connection to the server and shows the pass for it.
-func (s *Server) carry(outer net.Conn, pass string) error {
+// carry pipes a connection to the server and shows the pass for it. What it says afterwards is passed on by rest.
+func (s *Server) carry(outer net.Conn, pass string, rest func(to io.Writer, from *bufio.Reader) error) error {
 	defer outer.Close()
 	inner, err := s.nats.InProcessConn()
 	if err != nil {
@@ -86,18 +90,27 @@ func (s *Server) carry(outer net.Conn, pass string) error {
 		_, _ = io.Copy(outer, inner) // the end of either is the end of both
 		outer.Close()
 	}()
-	err = present(inner, outer, pass)
+	in := bufio.NewReaderSize(outer, lineBytesMax)
+	if err = present(inner, in, pass); err == nil {
+		err = rest(inner, in)
+	}
 	inner.Close()
+	outer.Close() // or both sides could wait for each other to read
 	<-done
 	return err
 }
 
-// connectBytesMax bounds the first line of a client.
-const connectBytesMax = 4 << 10
+// unfiltered passes on what somebody says who may say everything.
+func unfiltered(to io.Writer, from *bufio.Reader) error {
+	_, err := io.Copy(to, from)
+	return err
+}
 
-// present copies what a client sends, with the pass in its first line.
-func present(to io.Writer, from io.Reader, pass string) error {
-	in := bufio.NewReaderSize(from, connectBytesMax)
+// lineBytesMax bounds a line of a client, as the server does.
+const lineBytesMax = 4 << 10
+
+// present passes on the first line of a client, with the pass in it.
+func present(to io.Writer, in *bufio.Reader, pass string) error {
 	line, err := in.ReadSlice('\n')
 	if err != nil {
 		return fmt.Errorf("carry a connection to the state store: its first line: %w", err)
@@ -112,9 +125,6 @@ func present(to io.Writer, from io.Reader, pass string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(to, "%s%s\r\n", verb, text); err != nil {
-		return err
-	}
-	_, err = io.Copy(to, in)
+	_, err = fmt.Fprintf(to, "%s%s\r\n", verb, text)
 	return err
 }

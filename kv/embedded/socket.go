@@ -73,7 +73,7 @@ func (k *socket) accept(s *Server) {
 			continue
 		}
 		go func() {
-			_ = s.carry(c, s.access.own) // whoever it was knows
+			_ = s.carry(c, s.access.own, unfiltered) // whoever it was knows
 			k.mu.Lock()
 			defer k.mu.Unlock()
 			delete(k.conns, c)
