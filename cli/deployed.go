@@ -55,6 +55,7 @@ const (
 const (
 	followRetry = time.Second // after the store did not answer
 	followEvery = time.Minute // looked at without being told, too
+	patienceMax = time.Hour   // between two tries of a version that could not be loaded
 )
 
 func (m *member) newDeployed(name string) *deployed {
@@ -201,17 +202,21 @@ func (d *deployed) needsStore(id string) bool {
 
 // follow serves what the releases say, until ctx ends.
 func (d *deployed) follow(ctx context.Context) {
-	for again := false; ; {
+	again, patience, tried := false, followEvery, time.Now()
+	for {
 		wait := followEvery
 		if err := d.catchUp(ctx, again); err != nil {
 			wait = followRetry
 			d.app.journal.log.Debug("releases", "app", d.app.name, "err", err)
 		}
-		again = false
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
+			if again = d.said().Failure != "" && time.Since(tried) >= patience; again { // what hindered it may be gone
+				tried, patience = time.Now(), min(2*patience, patienceMax)
+			}
 		case <-d.wake:
+			again, patience, tried = false, followEvery, time.Now()
 		case <-d.app.state.changes:
 			d.renew()
 			again = d.said().Failure != "" // what was missing may be there now
@@ -276,12 +281,12 @@ func (d *deployed) catchUp(ctx context.Context, again bool) error {
 	if err == nil && r.Canary == "" {
 		d.endCanary()
 	}
-	if err == nil {
-		err = d.remember(r)
-	}
 	if err != nil {
 		d.refuse(r, err)
 		return nil
+	}
+	if err := d.remember(r); err != nil { // a start would begin with the former one
+		d.app.journal.trouble(fmt.Errorf("note that release %d of %s is served: %w", r.Counter, d.app.name, err))
 	}
 	d.app.journal.released(d.app.name, r.Version, r.Counter, time.Since(begun))
 	d.say(func(s *node.App) {
@@ -360,6 +365,9 @@ func (d *deployed) loadInto(ctx context.Context, a *app, id string) (v artifact.
 		if _, err := verifyVersion(ctx, dir); err != nil {
 			return v, err
 		}
+	}
+	if err := d.node.allowed(p, v); err != nil {
+		return v, err
 	}
 	if err := d.try(id); err != nil {
 		return v, err

@@ -66,7 +66,7 @@ func (h *house) identify(ctx context.Context, dir string) (*cluster.Identity, er
 	}
 	ticket, err := cluster.ParseTicket(o.join)
 	if err != nil {
-		return nil, usageError("fortuna token --join --data <directory>, where the first node runs", "--join: %v", err)
+		return nil, usageError("fortuna token join --data <directory>, where the first node runs", "--join: %v", err)
 	}
 	id, err := cluster.Join(ctx, dir, name, o.role, ticket)
 	var no *cluster.RefusedError

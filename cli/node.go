@@ -45,6 +45,7 @@ type member struct {
 	logs      logs
 	online    atomic.Bool // the store has been reached
 
+	unlock  func()
 	life    context.Context
 	die     context.CancelFunc
 	working sync.WaitGroup
@@ -68,6 +69,9 @@ func (h *house) openNode() error {
 	if m.identity, err = h.identify(m.life, dir); err != nil {
 		return err
 	}
+	if m.unlock, err = m.identity.Lock(); err != nil {
+		return refused("stop it, or name another directory: --data", "%v", err)
+	}
 	m.store = m.openStore(p)
 	m.logs.node, m.logs.log = m.identity.Name, h.journal.log
 	m.working.Go(func() { m.logs.run(m.life.Done()) })
@@ -75,7 +79,11 @@ func (h *house) openNode() error {
 	if err := h.furnish(p, m.identity.Name, m.identity); err != nil {
 		return err
 	}
-	if err := m.boot(); err != nil {
+	crashed, err := m.crashed()
+	if err != nil {
+		return failed("", "%v", err)
+	}
+	if err := m.boot(crashed); err != nil {
 		return err
 	}
 	if err := m.openNeighbours(); err != nil {
@@ -127,14 +135,18 @@ func (m *member) openStore(p *project) *store {
 }
 
 // boot serves what was served last, from the disk.
-func (m *member) boot() error {
+func (m *member) boot(crashed bool) error {
 	dirs, err := os.ReadDir(m.identity.Path("apps"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return failed("", "%v", err)
 	}
 	for _, e := range dirs {
 		if e.IsDir() && artifact.CheckApp(e.Name()) == nil {
-			m.find(e.Name()).boot(m.life)
+			d := m.find(e.Name())
+			if err := d.judge(crashed); err != nil {
+				return failed("", "%v", err)
+			}
+			d.boot(m.life)
 		}
 	}
 	return nil
@@ -203,9 +215,9 @@ func (m *member) host() error {
 		Enrol: func(ctx context.Context, name string, role cluster.Role) error {
 			return m.members.Enrol(ctx, name, string(role), m.registry.Nodes())
 		},
-		Member: func(name string) bool {
-			member, ok := m.members.Cached(name)
-			return !ok || !member.Removed
+		Member: func(ctx context.Context, name string) bool {
+			member, err := m.members.Get(ctx, name)
+			return err == nil && !member.Removed
 		},
 	}
 	if m.store.server != nil {
@@ -214,6 +226,9 @@ func (m *member) host() error {
 	chosen := address != ""
 	if !chosen {
 		address = clusterListen
+	}
+	if host, _, err := net.SplitHostPort(address); err == nil && (host == "" || net.ParseIP(host).IsUnspecified()) {
+		return usageError("--cluster 10.0.0.1:9788", "--cluster must be an address that the other nodes reach, got %q", address)
 	}
 	err := m.gate.Open(address)
 	if err != nil && !chosen { // another node of this machine has it
@@ -311,6 +326,11 @@ func (m *member) verify(ctx context.Context, v artifact.Version) (out control.Ve
 	if err != nil {
 		return out, err
 	}
+	if p, _, err := openVersion(dir); err == nil { // else loading it says why
+		if err := m.allowed(p, v); err != nil {
+			return out, err
+		}
+	}
 	return verifyVersion(ctx, dir)
 }
 
@@ -362,6 +382,9 @@ func (m *member) serve(x exchange.Exchange) {
 
 // wished looks at what people want of this node, or of the one that is named.
 func (m *member) wished(name string) {
+	if other, ok := m.members.Cached(name); ok && other.Removed && m.gate != nil {
+		m.gate.Drop(name)
+	}
 	if name != "" && name != m.identity.Name {
 		return
 	}
@@ -445,4 +468,5 @@ func (m *member) close() {
 	}
 	m.mu.Unlock()
 	m.store.close()
+	m.unlock()
 }

@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,7 +29,7 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "log-level", Value: "debug", Usage: "least severe `level` logged: " + list(levels) + "; requests are info"},
 			readyFileFlag(),
 			&cli.StringFlag{Name: "data", Usage: "be a node that serves what is deployed, and keep everything in this `directory`"},
-			&cli.StringFlag{Name: "join", Usage: "with --data, the first time: join the cluster that a `ticket` is of (fortuna token --join)"},
+			&cli.StringFlag{Name: "join", Usage: "with --data, the first time: join the cluster that a `ticket` is of (fortuna token join); - reads it from standard input"},
 			&cli.StringFlag{Name: "name", Usage: "with --data, the first time: `name` of the node (default: that of the machine)"},
 			&cli.StringFlag{Name: "role", Usage: "with --join: `role` of the node, " + string(cluster.Worker) + " or " + string(cluster.Balancer), Value: string(cluster.Worker)},
 			&cli.StringFlag{Name: "cluster", Usage: "with --data: `address` where other nodes reach this one (default: " + clusterListen + ", or as before)"},
@@ -85,6 +87,13 @@ func nodeOptionsOf(c *cli.Context) (o nodeOptions, err error) {
 			}
 		}
 		return o, nil
+	}
+	if o.join == "-" { // on the command line others would see it
+		text, err := io.ReadAll(io.LimitReader(processOf(c).stdin, 4096))
+		if err != nil {
+			return o, failed("", "read the ticket: %v", err)
+		}
+		o.join = strings.TrimSpace(string(text))
 	}
 	switch {
 	case c.NArg() > 0:

@@ -4,20 +4,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 )
 
-// trial is a version that was loaded so many times, each in another process, without having proved itself.
+// trial is a version that was loaded and has not proved itself, and how many processes have ended by their own fault meanwhile.
 type trial struct {
-	Starts int `json:"starts"`
+	Crashes int `json:"crashes"`
 }
 
 const (
-	trialTime = 30 * time.Second // for which a version has to serve without the end of the process; then it is trusted
-	trialsMax = 4                // processes that may end before it has; then it is parked
+	trialTime  = 30 * time.Second // for which a version has to serve without the end of the process; then it is trusted
+	crashesMax = 2                // of the process, before that: then it is parked
 )
 
 // Files in the directory of a version.
@@ -29,29 +28,44 @@ const (
 // errParked is a version that is not loaded any more.
 var errParked = errors.New("it is parked")
 
+// judge holds the end of the last process against what was on trial then, or forgives it when somebody else has ended it.
+func (d *deployed) judge(crashed bool) error {
+	files, err := filepath.Glob(filepath.Join(d.dir, "*", trialFile))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		t := d.onTrial(filepath.Base(filepath.Dir(file)))
+		if t.Crashes++; !crashed {
+			t.Crashes--
+		}
+		if err := writeJSON(file, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onTrial is how a version has done; one that cannot be read has done well.
+func (d *deployed) onTrial(id string) (t trial) {
+	text, err := os.ReadFile(filepath.Join(d.dir, id, trialFile))
+	if err != nil || json.Unmarshal(text, &t) != nil {
+		return trial{}
+	}
+	return t
+}
+
 // try begins a trial of a version that is about to be loaded, unless it needs none. The error is errParked when it has had
 // its chances.
 func (d *deployed) try(id string) error {
-	d.mu.Lock()
-	_, going := d.trials[id]
-	d.mu.Unlock()
-	if going || isFile(filepath.Join(d.dir, id, provenFile)) {
+	if isFile(filepath.Join(d.dir, id, provenFile)) {
 		return nil
 	}
-	file := filepath.Join(d.dir, id, trialFile)
-	var t trial
-	text, err := os.ReadFile(file)
-	if err == nil {
-		err = json.Unmarshal(text, &t)
+	t := d.onTrial(id)
+	if t.Crashes >= crashesMax {
+		return fmt.Errorf("%w: %d processes have crashed while it was loaded or had just been; deploy another version, or roll back", errParked, t.Crashes)
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read how often it was loaded: %w", err)
-	}
-	if t.Starts >= trialsMax {
-		return fmt.Errorf("%w: %d times the process has ended while it was loaded or had just been; deploy another version, or roll back", errParked, t.Starts)
-	}
-	t.Starts++
-	return writeJSON(file, t)
+	return writeJSON(filepath.Join(d.dir, id, trialFile), t)
 }
 
 // watch trusts a version that was loaded, when it has served for some time.

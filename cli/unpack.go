@@ -13,7 +13,7 @@ import (
 // fetch brings the files of a version to the disk, whole or not at all.
 func (d *deployed) fetch(ctx context.Context, id string) error {
 	place := filepath.Join(d.dir, id)
-	if _, err := os.Stat(filepath.Join(place, versionFile)); err == nil {
+	if whole(place, id) {
 		return nil
 	}
 	v, sealed, err := d.node.artifacts.Version(ctx, d.app.name, id)
@@ -35,6 +35,25 @@ func (d *deployed) fetch(ctx context.Context, id string) error {
 		return err
 	}
 	return os.Rename(part, place)
+}
+
+// whole reports whether a directory holds a version as it was deployed: the power may have failed while it was written.
+func whole(dir, id string) bool {
+	text, err := os.ReadFile(filepath.Join(dir, versionFile))
+	if err != nil || (&artifact.Sealed{Body: text}).ID() != id {
+		return false
+	}
+	_, v, err := openVersion(dir)
+	if err != nil {
+		return false
+	}
+	for _, f := range v.Files {
+		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(f.Path)))
+		if err != nil || artifact.Sum(data) != f.Sum {
+			return false
+		}
+	}
+	return true
 }
 
 // unpack writes the files of a version into an empty directory. Paths have been checked, and cannot leave it in any case.

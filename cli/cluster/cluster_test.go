@@ -49,7 +49,7 @@ func found(t *testing.T) *testCluster {
 			c.members[name] = role
 			return nil
 		},
-		Member: func(name string) bool {
+		Member: func(_ context.Context, name string) bool {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			return !c.removed[name]

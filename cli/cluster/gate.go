@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -32,7 +33,7 @@ type Gate struct {
 	// Enrol makes a node known that joins. The error says why not.
 	Enrol func(ctx context.Context, name string, role Role) error
 	// Member reports whether a node with a certificate is still one.
-	Member func(name string) bool
+	Member func(ctx context.Context, name string) bool
 	// Carry takes the connection of a node to the store, until it ends; nil: the store is elsewhere.
 	Carry func(c net.Conn, name string) error
 	Log   *slog.Logger
@@ -40,6 +41,9 @@ type Gate struct {
 	root     ed25519.PrivateKey // nil on nodes that are no cores
 	listener net.Listener
 	http     *http.Server
+
+	mu      sync.Mutex
+	carried map[net.Conn]string // ways to the store, with the names of their nodes
 }
 
 // Open begins to listen at address. The identity then says where that is, with its port.
@@ -78,6 +82,17 @@ func (g *Gate) Addr() net.Addr { return g.listener.Addr() }
 
 // Close ends it, and the connections to the store with their server.
 func (g *Gate) Close() { _ = g.http.Close() }
+
+// Drop ends the ways of a node to the store.
+func (g *Gate) Drop(name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for c, of := range g.carried {
+		if of == name {
+			c.Close()
+		}
+	}
+}
 
 // join lets a node in that has the ticket.
 func (g *Gate) join(w http.ResponseWriter, r *http.Request) {
@@ -134,7 +149,7 @@ func (g *Gate) state(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name, _ := Peer(r.TLS.PeerCertificates[0])
-	if !g.Member(name) {
+	if !g.Member(r.Context(), name) {
 		http.Error(w, "the node was removed from the cluster", http.StatusForbidden)
 		return
 	}
@@ -153,7 +168,17 @@ func (g *Gate) state(w http.ResponseWriter, r *http.Request) {
 		c.Close()
 		return
 	}
-	if err := g.Carry(&buffered{c, rw.Reader}, name); err != nil {
+	g.mu.Lock()
+	if g.carried == nil {
+		g.carried = map[net.Conn]string{}
+	}
+	g.carried[c] = name
+	g.mu.Unlock()
+	err = g.Carry(&buffered{c, rw.Reader}, name)
+	g.mu.Lock()
+	delete(g.carried, c)
+	g.mu.Unlock()
+	if err != nil {
 		g.Log.Debug("a node's way to the store has ended", "node", name, "err", err)
 	}
 }

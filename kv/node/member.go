@@ -102,6 +102,9 @@ func (m *Members) Enrol(ctx context.Context, name, role string, seen []Seen) err
 				return fmt.Errorf("there is a node %q already, and it runs: choose another name", name)
 			}
 		}
+		if member.Removed {
+			return fmt.Errorf("the node %q was removed from the cluster: choose another name", name)
+		}
 		*member = Member{Role: role, Joined: time.Now().UTC().Truncate(time.Second)}
 		return nil
 	})
