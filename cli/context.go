@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -223,6 +224,15 @@ func (n *localNode) token(ctx context.Context, g func(artifact.Token) artifact.G
 	r, err := clusterAt{n.url, text}.open(n.url)
 	if err != nil {
 		return "", err
+	}
+	// Whoever listens there might be another by now, and would learn the password of the token.
+	question := rand.Text()
+	proof, err := r.Proof(ctx, question)
+	if err != nil {
+		return "", remoteProblem(err)
+	}
+	if want, err := n.identity.Prove(question); err != nil || proof != want {
+		return "", refused("fortuna serve --data "+n.identity.Dir(), "what listens at %s is not the node in %s", n.url, n.identity.Dir())
 	}
 	if err := r.Grant(ctx, sealed); err != nil {
 		return "", remoteProblem(fmt.Errorf("%w", err))

@@ -247,8 +247,8 @@ func (d *deployed) catchUp(ctx context.Context, again bool) error {
 		return nil
 	case errors.Is(err, kv.ErrUnavailable):
 		return err
-	case err != nil:
-		d.refuse(r, err)
+	case err != nil: // it is nobody's, and so is its counter
+		d.refuse(artifact.Release{}, err)
 		return nil
 	}
 	before := d.said()
@@ -306,9 +306,13 @@ func (d *deployed) point(ctx context.Context, r artifact.Release) error {
 	return nil
 }
 
+// failureBytesMax is how much of a reason the other nodes are told.
+const failureBytesMax = 1 << 10
+
 // refuse keeps what is served, and says why.
 func (d *deployed) refuse(r artifact.Release, err error) {
 	why := err.Error()
+	why = why[:min(len(why), failureBytesMax)] // each heartbeat has it
 	var p *problem
 	if errors.As(err, &p) && p.what == "" {
 		why = "it does not load: the log of the node has the reason"

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/fortunadws/fortuna/cli/cluster"
-	"github.com/fortunadws/fortuna/kv/secret"
 )
 
 // nodeProject is the configuration of a node: the file that was named, or fortuna.toml in its data directory.
@@ -56,9 +55,6 @@ func (h *house) identify(ctx context.Context, dir string) (*cluster.Identity, er
 	}
 	if o.join == "" {
 		id, err := cluster.Found(dir, name)
-		if err == nil {
-			_, err = secret.MakeKey(id.Path(cluster.SecretsFile))
-		}
 		if err != nil {
 			return nil, failed("", "%v", err)
 		}

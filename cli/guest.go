@@ -1,6 +1,9 @@
 package cli
 
-import "github.com/fortunadws/fortuna/kv/embedded"
+import (
+	"github.com/fortunadws/fortuna/kv"
+	"github.com/fortunadws/fortuna/kv/embedded"
+)
 
 // inboxOf is what the subjects of answers to a node begin with.
 func inboxOf(name string) string { return "_INBOX_" + name }
@@ -11,11 +14,11 @@ func workerRights(name string) embedded.Rights {
 	return embedded.Rights{
 		Inbox: inboxOf(name),
 		Publish: []string{
-			"$KV.>", "fortuna.>", "$JS.ACK.>", "$JS.FC.>", "$JS.API.INFO", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.MSG.GET.*",
+			"$KV.>", "fortuna.channel.>", "fortuna.queue.>", "fortuna.counter.>", "fortuna.log.>", kv.BeatSubject(name), "$JS.ACK.>", "$JS.FC.>", "$JS.API.INFO", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.MSG.GET.*",
 			"$JS.API.DIRECT.GET.>", "$JS.API.CONSUMER.>", "$JS.API.STREAM.PURGE.KV_values",
 		},
 		PublishDenied: []string{
-			"$KV.cluster.>", "$KV.files.>", "$KV.secrets.>", "fortuna.kv.>",
+			"$KV.cluster.>", "$KV.files.>", "$KV.secrets.>",
 			"$JS.API.CONSUMER.PAUSE.>", "$JS.API.CONSUMER.LEADER.>",
 		},
 		Subscribe: []string{inboxOf(name) + ".>", "fortuna.>"},

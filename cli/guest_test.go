@@ -88,7 +88,7 @@ func TestWorkerRights(t *testing.T) {
 		{"$KV.values.shop.CART.a", true, yes}, {"$KV.history-3.shop.LOG.a", true, yes}, {"$KV.sessions.shop.a", true, yes},
 		{"$JS.API.STREAM.INFO.KV_values", true, yes}, {"$JS.API.DIRECT.GET.KV_cluster.$KV.cluster.releases.shop", true, yes},
 		{"$JS.API.STREAM.MSG.GET.KV_sessions", true, yes}, {"$JS.API.CONSUMER.CREATE.KV_values.x", true, yes}, {"fortuna.queue.messages.now.shop.JOBS", true, yes},
-		{"fortuna.counter.rates.a", true, yes}, {"fortuna.channel.shop", true, yes}, {"$JS.ACK.Q_messages.x", true, yes}, {"$JS.API.STREAM.PURGE.KV_values", true, yes},
+		{"fortuna.counter.rates.a", true, yes}, {"fortuna.channel.shop", true, yes}, {"fortuna.beat.w1", true, yes}, {"fortuna.beat.w2", true, no}, {"$JS.ACK.Q_messages.x", true, yes}, {"$JS.API.STREAM.PURGE.KV_values", true, yes},
 
 		{"$KV.cluster.x", true, no}, {"$KV.cluster.=beacon", true, no}, {"$KV.files.x", true, no}, {"$KV.secrets.x", true, no}, // a roll-up of one deletes all
 		{"$KV.cluster.releases.shop", true, no}, {"$KV.cluster.grants.abc", true, no}, {"$KV.cluster.members.n1", true, no}, {"$KV.cluster.versions.shop.a", true, no},

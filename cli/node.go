@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -69,6 +70,11 @@ func (h *house) openNode() error {
 	if m.identity, err = h.identify(m.life, dir); err != nil {
 		return err
 	}
+	if m.identity.Role == cluster.Core {
+		if _, err := secret.MakeKey(m.identity.Path(cluster.SecretsFile)); err != nil {
+			return failed("", "%v", err)
+		}
+	}
 	if m.unlock, err = m.identity.Lock(); err != nil {
 		return refused("stop it, or name another directory: --data", "%v", err)
 	}
@@ -79,6 +85,7 @@ func (h *house) openNode() error {
 	if err := h.furnish(p, m.identity.Name, m.identity); err != nil {
 		return err
 	}
+	m.tidy()
 	crashed, err := m.crashed()
 	if err != nil {
 		return failed("", "%v", err)
@@ -134,6 +141,16 @@ func (m *member) openStore(p *project) *store {
 	return s
 }
 
+// tidy removes what a process that ended in the midst of it has left.
+func (m *member) tidy() {
+	for _, pattern := range []string{verifyPart + "*", "apps/*/" + fetchPart + "*"} {
+		left, _ := filepath.Glob(m.identity.Path(pattern)) // the patterns are right
+		for _, name := range left {
+			_ = os.RemoveAll(name) // it is about room only
+		}
+	}
+}
+
 // boot serves what was served last, from the disk.
 func (m *member) boot(crashed bool) error {
 	dirs, err := os.ReadDir(m.identity.Path("apps"))
@@ -178,7 +195,7 @@ func (m *member) connect() error {
 			return err
 		}
 	}
-	if m.registry, err = node.Open(m.store.values, m.info, m.heard, h.journal.log); err != nil {
+	if m.registry, err = node.Open(m.store.values, m.info, m.knows, m.heard, h.journal.log); err != nil {
 		return failed("", "%v", err)
 	}
 	m.online.Store(true)
@@ -197,7 +214,7 @@ func (m *member) connect() error {
 	if m.identity.Role == cluster.Core && h.admin != nil {
 		h.admin.Handle("/v1/", (&control.Server{
 			Cluster: control.Cluster{Node: m.identity.Name, Role: string(m.identity.Role), Fortuna: Version}, Artifact: m.artifacts, Members: m.members, Registry: m.registry,
-			Verify: m.verify, Explain: m.explain, Logs: kept.Read, Audit: m.audit, Log: h.journal.log,
+			Verify: m.verify, Explain: m.explain, Prove: m.identity.Prove, Logs: kept.Read, Audit: m.audit, Log: h.journal.log,
 		}).Handler())
 	}
 	return nil
@@ -314,7 +331,7 @@ func (m *member) settle(d *deployed, routes []string) {
 
 // verify loads a version of which the files are in the store, in a process of its own.
 func (m *member) verify(ctx context.Context, v artifact.Version) (out control.Verified, err error) {
-	dir, err := os.MkdirTemp(m.identity.Dir(), ".verify-")
+	dir, err := os.MkdirTemp(m.identity.Dir(), verifyPart)
 	if err != nil {
 		return out, err
 	}
@@ -410,6 +427,15 @@ func (m *member) answered(r *edge.Record) {
 			return
 		}
 	}
+}
+
+// knows reports whether a node belongs to the cluster. Who is not known yet is looked up, and heard the next time.
+func (m *member) knows(name string) bool {
+	other, ok := m.members.Cached(name)
+	if !ok && cluster.CheckName(name) == nil {
+		m.working.Go(func() { _, _ = m.members.Get(m.life, name) }) // what it gives is cached
+	}
+	return ok && !other.Removed
 }
 
 // heard is what another node says, or this one.

@@ -37,11 +37,14 @@ func tokenNew(ctx context.Context, c *cli.Context, words []string) error {
 		return usageError("", "--role must be %s or %s, got %q", artifact.Deploy, artifact.Admin, role)
 	}
 	apps := c.String("apps")
-	if name := strings.TrimSuffix(apps, "*"); name != "" && artifact.CheckApp(name) != nil {
+	if role == artifact.Admin && apps != "*" {
+		return usageError("--role deploy --apps '"+apps+"'", "a token of the role admin is for everything: got --apps %q", apps)
+	}
+	if name := strings.TrimSuffix(apps, "*"); apps == "" || name != "" && artifact.CheckApp(name) != nil {
 		return usageError("--apps shop, --apps 'shop-*'", "--apps is the name of an app, the beginning of one with *, or *: got %q", apps)
 	}
-	if c.Duration("expires") < 0 {
-		return usageError("--expires 720h", "--expires must not be negative")
+	if life := c.Duration("expires"); life < 0 || life > 0 && life < time.Minute {
+		return usageError("--expires 720h", "--expires must be a minute at least, or 0 for ever: got %v", life)
 	}
 	p := processOf(c)
 	n, err := openLocalNode(p, c.String("data"))

@@ -23,7 +23,7 @@ func (d *deployed) fetch(ctx context.Context, id string) error {
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return err
 	}
-	part, err := os.MkdirTemp(d.dir, ".part-")
+	part, err := os.MkdirTemp(d.dir, fetchPart)
 	if err != nil {
 		return err
 	}
@@ -36,6 +36,12 @@ func (d *deployed) fetch(ctx context.Context, id string) error {
 	}
 	return os.Rename(part, place)
 }
+
+// Directories that are there for a moment only begin so.
+const (
+	verifyPart = ".verify-"
+	fetchPart  = ".part-"
+)
 
 // whole reports whether a directory holds a version as it was deployed: the power may have failed while it was written.
 func whole(dir, id string) bool {

@@ -17,7 +17,7 @@ const (
 	authorityLife = 20 * 365 * 24 * time.Hour
 	nodeLife      = 5 * 365 * 24 * time.Hour // a node that is removed is refused by name, whatever its certificate says
 	clockSkew     = time.Hour
-	serverName    = "node.fortuna" // of every node, besides its own name: where any node will do
+	coreName      = "core.fortuna" // of every node that has the store, besides its own name: where any of them will do
 )
 
 // newAuthority makes the certificate that those of all nodes lead to.
@@ -60,10 +60,14 @@ func issue(root ed25519.PrivateKey, authority, request []byte, name string, role
 	if err != nil {
 		return nil, err
 	}
+	names := []string{name}
+	if role == Core {
+		names = append(names, coreName)
+	}
 	now := time.Now()
 	t := &x509.Certificate{
 		Subject:   pkix.Name{CommonName: name, OrganizationalUnit: []string{string(role)}},
-		NotBefore: now.Add(-clockSkew), NotAfter: now.Add(nodeLife), DNSNames: []string{serverName, name},
+		NotBefore: now.Add(-clockSkew), NotAfter: now.Add(nodeLife), DNSNames: names,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	return x509.CreateCertificate(rand.Reader, t, parent, r.PublicKey, root)

@@ -8,6 +8,7 @@ package cluster
 import (
 	"crypto/ed25519"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -171,7 +172,7 @@ func (id *Identity) TLS(required bool) (*tls.Config, error) {
 	}
 	c := &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}, RootCAs: roots, ClientCAs: roots,
-		ServerName: serverName, ClientAuth: tls.VerifyClientCertIfGiven,
+		ServerName: coreName, ClientAuth: tls.VerifyClientCertIfGiven,
 	}
 	if required {
 		c.ClientAuth = tls.RequireAndVerifyClientCert
@@ -192,6 +193,17 @@ func derived(root ed25519.PrivateKey, what string) string {
 		panic(err) // of a length that SHA-256 cannot give
 	}
 	return hex.EncodeToString(key)
+}
+
+// Prove shows that the node has the root key of the cluster, to who has it too: what it gives depends on the question.
+func (id *Identity) Prove(question string) (string, error) {
+	root, err := id.RootKey()
+	if err != nil {
+		return "", err
+	}
+	h := hmac.New(sha256.New, []byte(derived(root, "proof")))
+	h.Write([]byte(question))
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // Exists reports whether a directory holds a node.

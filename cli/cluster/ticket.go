@@ -130,10 +130,10 @@ type RefusedError struct{ Address, Why string }
 
 func (e *RefusedError) Error() string { return e.Address + " refuses: " + e.Why }
 
-// Pinned is how a client knows the nodes of a cluster by its root alone.
+// Pinned is how a client knows the nodes of a cluster that have the store, by its root alone.
 func Pinned(root ed25519.PublicKey) *tls.Config {
 	return &tls.Config{
-		MinVersion: tls.VersionTLS13, ServerName: serverName,
+		MinVersion: tls.VersionTLS13, ServerName: coreName,
 		InsecureSkipVerify: true, // what follows is stricter
 		VerifyConnection: func(state tls.ConnectionState) error {
 			chain := state.PeerCertificates
@@ -146,7 +146,7 @@ func Pinned(root ed25519.PublicKey) *tls.Config {
 			if len(chain) == 0 {
 				return errors.New("the node shows no certificate")
 			}
-			_, err := chain[0].Verify(x509.VerifyOptions{Roots: pool, DNSName: serverName})
+			_, err := chain[0].Verify(x509.VerifyOptions{Roots: pool, DNSName: coreName})
 			if err != nil {
 				return fmt.Errorf("it is not of the cluster: %w", err)
 			}

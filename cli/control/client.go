@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -27,8 +28,14 @@ type Client struct {
 
 // NewClient asks the node at base, "http://127.0.0.1:9787", in the name of a token. tls is how it is known, if base is https.
 func NewClient(base string, token artifact.Token, tls *tls.Config) *Client {
-	return &Client{strings.TrimSuffix(base, "/"), token, &http.Client{Transport: &http.Transport{TLSClientConfig: tls, Proxy: nil, MaxIdleConnsPerHost: 8}}}
+	return &Client{strings.TrimSuffix(base, "/"), token, &http.Client{Transport: &http.Transport{
+		TLSClientConfig: tls, Proxy: nil, MaxIdleConnsPerHost: 8, ResponseHeaderTimeout: answersWithin,
+		DialContext: (&net.Dialer{Timeout: dialWithin}).DialContext,
+	}}}
 }
+
+// dialWithin is how long a node may take to let a client in.
+const dialWithin = 10 * time.Second
 
 // Error is what a node answers instead of doing it.
 type Error struct {
@@ -158,6 +165,14 @@ func (c *Client) Release(ctx context.Context, r artifact.Release, wait time.Dura
 // Explain is where a request for a URL would go.
 func (c *Client) Explain(ctx context.Context, u string) (e Explanation, err error) {
 	return e, c.do(ctx, http.MethodGet, "/v1/explain?url="+url.QueryEscape(u), nil, &e)
+}
+
+// Proof is what a node answers to a question that only one of the cluster can; it needs no token, and shows none.
+func (c *Client) Proof(ctx context.Context, question string) (string, error) {
+	var out struct{ Proof string }
+	stranger := Client{base: c.base, http: c.http}
+	err := stranger.do(ctx, http.MethodGet, "/v1/proof?question="+url.QueryEscape(question), nil, &out)
+	return out.Proof, err
 }
 
 // Grants are all of them.

@@ -25,7 +25,9 @@ type Server struct {
 	Members  *node.Members
 	Registry *node.Registry
 	// Verify loads a version where it can do no harm, and says what it found out. The error is for people.
-	Verify  func(ctx context.Context, v artifact.Version) (Verified, error)
+	Verify func(ctx context.Context, v artifact.Version) (Verified, error)
+	// Prove answers a question as only a node of the cluster can.
+	Prove   func(question string) (string, error)
 	Explain func(method, host, path string) Explanation
 	// Logs calls f with lines of JSON that an app has left since a time and, with follow, leaves, until ctx ends.
 	Logs  func(ctx context.Context, app string, since time.Time, follow bool, f func(lines []byte) error) error
@@ -88,7 +90,7 @@ const (
 	bodyBytesMax     = 4 << 20 // but for files
 	releaseWait      = time.Minute
 	releaseWaitMax   = 10 * time.Minute
-	answersWithin    = 30 * time.Second
+	answersWithin    = time.Minute // a version is loaded in this time
 	missingAtOnceMax = artifact.FilesMax
 )
 
@@ -136,6 +138,14 @@ func (s *Server) Handler() http.Handler {
 	on("POST /v1/apps/{app}/releases", artifact.Deploy, s.release)
 	on("POST /v1/nodes/{name}/wish", artifact.Admin, s.wish)
 	on("DELETE /v1/nodes/{name}", artifact.Admin, s.remove)
+	mux.HandleFunc("GET /v1/proof", func(w http.ResponseWriter, r *http.Request) { // who asks has no token yet
+		var answer any
+		proof, err := s.Prove(r.URL.Query().Get("question"))
+		if err == nil {
+			answer = map[string]string{"proof": proof}
+		}
+		s.answer(w, r, answer, err)
+	})
 	mux.HandleFunc("POST /v1/grants", func(w http.ResponseWriter, r *http.Request) { // the root has signed it: that is who asks
 		answer, err := s.grant(r)
 		s.answer(w, r, answer, err)

@@ -186,7 +186,7 @@ func (s *Store) each(ctx context.Context, space *kv.Space, prefix string, f func
 		return err
 	}
 	for _, e := range page.Entries {
-		if err := f(e.Key); err != nil && !errors.Is(err, kv.ErrNotFound) && !errors.Is(err, ErrForged) && !errors.Is(err, ErrScope) {
+		if err := f(e.Key); err != nil && !errors.Is(err, kv.ErrNotFound) && !nobodys(err) {
 			return err
 		}
 	}
@@ -304,6 +304,11 @@ func (s *Store) Release(ctx context.Context, app string) (Release, error) {
 	return r, err
 }
 
+// nobodys reports whether an error is of a statement that nobody entitled has made.
+func nobodys(err error) bool {
+	return errors.Is(err, ErrForged) || errors.Is(err, ErrScope) || errors.Is(err, ErrExpired)
+}
+
 func (s *Store) release(ctx context.Context, app string) (r Release, rev uint64, err error) {
 	sealed, rev, err := s.read(ctx, s.releases, app)
 	if err != nil {
@@ -331,7 +336,8 @@ func (s *Store) PutRelease(ctx context.Context, sealed Sealed) (Release, error) 
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
 		check = kv.IfNew()
-	case errors.Is(err, ErrForged): // it is nobody's: what follows replaces it
+	case nobodys(err): // what follows replaces it, and nodes judge its counter
+		former = Release{Counter: r.Counter - 1}
 	case err != nil:
 		return r, err
 	}

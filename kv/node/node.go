@@ -84,13 +84,15 @@ func (s *Seen) State(now time.Time) State {
 
 // Registry is what this node knows of the others, and itself. Its methods may be called from any goroutine.
 type Registry struct {
-	channel *kv.Channel
-	self    func() Info
-	heard   func(Info)
-	log     *slog.Logger
-	tell    chan struct{}
-	quit    chan struct{}
-	ended   chan struct{}
+	beats *kv.Beats
+	name  string
+	self  func() Info
+	known func(name string) bool
+	heard func(Info)
+	log   *slog.Logger
+	tell  chan struct{}
+	quit  chan struct{}
+	ended chan struct{}
 
 	mu    sync.Mutex
 	nodes map[string]*Seen
@@ -100,14 +102,15 @@ type Registry struct {
 // infoBytesMax bounds what a node may say.
 const infoBytesMax = 256 << 10
 
-// Open begins to tell others what self says, and to hear of them. heard is called with what each says; it may be nil.
-func Open(s *kv.Store, self func() Info, heard func(Info), log *slog.Logger) (*Registry, error) {
+// Open begins to tell others what self says, and to hear of those that are known: members of the cluster. heard is called with
+// what each says; it may be nil.
+func Open(s *kv.Store, self func() Info, known func(name string) bool, heard func(Info), log *slog.Logger) (*Registry, error) {
 	r := &Registry{
-		self: self, heard: heard, log: log, tell: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
+		name: self().Name, self: self, known: known, heard: heard, log: log, tell: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
 		nodes: map[string]*Seen{}, bells: map[chan struct{}]struct{}{},
 	}
 	var err error
-	if r.channel, err = s.Channel("=nodes", func(_ string, _ bool, p []byte) { r.hear(p) }); err != nil {
+	if r.beats, err = s.Beats(self().Name, r.hear); err != nil {
 		return nil, fmt.Errorf("open the registry of nodes: %w", err)
 	}
 	go r.run()
@@ -118,7 +121,7 @@ func Open(s *kv.Store, self func() Info, heard func(Info), log *slog.Logger) (*R
 func (r *Registry) Close() {
 	close(r.quit)
 	<-r.ended
-	_ = r.channel.Close() // it ends with its connection at the latest
+	_ = r.beats.Close() // it ends with its connection at the latest
 }
 
 // Tell tells the others now: something has changed that they wait for.
@@ -149,7 +152,7 @@ func (r *Registry) beat() {
 	info := r.self()
 	text, err := json.Marshal(info)
 	if err == nil {
-		err = r.channel.Publish("", true, text)
+		err = r.beats.Send(text)
 	}
 	if err != nil {
 		r.log.Debug("heartbeat", "err", err)
@@ -157,13 +160,15 @@ func (r *Registry) beat() {
 	r.take(info)
 }
 
-func (r *Registry) hear(p []byte) {
+func (r *Registry) hear(sender string, p []byte) {
 	var info Info
-	if len(p) > infoBytesMax || json.Unmarshal(p, &info) != nil || info.Name == "" {
-		r.log.Warn("a heartbeat that cannot be read", "bytes", len(p))
-		return
+	switch {
+	case sender == r.name: // it has been taken
+	case len(p) > infoBytesMax || json.Unmarshal(p, &info) != nil || info.Name == "" || info.Name != sender:
+		r.log.Warn("a heartbeat that cannot be read", "from", sender, "bytes", len(p))
+	case r.known(sender):
+		r.take(info)
 	}
-	r.take(info)
 }
 
 func (r *Registry) take(info Info) {

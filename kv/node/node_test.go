@@ -35,7 +35,7 @@ func TestRegistry(t *testing.T) {
 	registry := func(s *kv.Store, name string) *Registry {
 		r, err := Open(s, func() Info {
 			return Info{Name: name, Load: Load{Queue: 3}, Apps: map[string]App{"shop": {Version: "v", Counter: 2}}}
-		}, nil, slog.New(slog.DiscardHandler))
+		}, func(name string) bool { return name != "stranger" }, nil, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,10 +62,12 @@ func TestRegistry(t *testing.T) {
 	if one.Forget("two"); len(one.Nodes()) != 1 {
 		t.Error("a node that was forgotten is there")
 	}
-	one.hear([]byte("{"))
-	one.hear([]byte(`{"name":""}`))
+	one.hear("x", []byte("{"))
+	one.hear("", []byte(`{"name":""}`))
+	one.hear("x", []byte(`{"name":"y"}`))
+	one.hear("stranger", []byte(`{"name":"stranger"}`))
 	if len(one.Nodes()) != 1 {
-		t.Error("what cannot be read counts")
+		t.Error("what cannot be read, or is said in the name of another, counts")
 	}
 }
 
