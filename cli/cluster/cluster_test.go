@@ -212,3 +212,52 @@ func TestGate_strangers(t *testing.T) {
 		t.Error("a certificate of another cluster is taken")
 	}
 }
+
+// A worker's certificate does not let it pass for a node that has the store: neither with other nodes, nor with people's tools.
+func TestWorker_isNoCore(t *testing.T) {
+	c := found(t)
+	good, err := c.join("good", Worker, c.ticket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, err := c.join("bad", Worker, c.ticket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := bad.TLS(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			k, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = k.(*tls.Conn).Handshake() // the client says what it thinks of it
+			k.Close()
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	good.Cores = []string{l.Addr().String()}
+	if k, err := good.Reach(ctx); err == nil || !strings.Contains(err.Error(), "core.fortuna") {
+		t.Errorf("a node takes a worker for a core: %v %v", k, err)
+	}
+	if k, err := tls.Dial("tcp", l.Addr().String(), Pinned(c.ticket.Root)); err == nil {
+		k.Close()
+		t.Error("a tool takes a worker for a core")
+	}
+	proof, err := c.Identity.Prove("a question")
+	if again, bad := c.Identity.Prove("a question"); err != nil || bad != nil || proof != again {
+		t.Errorf("%s, %s, %v", proof, again, err)
+	}
+	if _, err := good.Prove("a question"); err == nil {
+		t.Error("a worker proves that it has the root key")
+	}
+}
