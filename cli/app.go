@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/fortunadws/fortuna/edge/assets"
 	"github.com/fortunadws/fortuna/edge/exchange"
@@ -73,6 +74,9 @@ func (a *app) prepare(p *project) (_ *version, err error) {
 	c, err := p.runtime(a.loops, a.state)
 	if err != nil {
 		return nil, err
+	}
+	if p.built { // it has loaded in less, elsewhere
+		c.Limits.StartUp = min(c.Limits.StartUp, verifyCPU*time.Second)
 	}
 	c.Console = func(l runtime.Line) {
 		l.Text = a.state.hide(l.Text)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -130,7 +131,7 @@ func (at clusterAt) open(name string) (*reached, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, usageError("fortuna login http://127.0.0.1:9787 <token>", "the URL of a node is like http://127.0.0.1:9787, got %q", at.URL)
 	}
-	if u.Scheme == "http" && !cluster.Loopback(u.Host) {
+	if u.Scheme == "http" && !cluster.Loopback(net.JoinHostPort(u.Hostname(), "0")) {
 		return nil, refused("https://"+u.Host+", or ssh -L 9787:127.0.0.1:9787 <machine> and http://127.0.0.1:9787", "a token would go to %s unencrypted", u.Host)
 	}
 	var known *tls.Config

@@ -41,6 +41,9 @@ func deployCommand() *cli.Command {
 			if share := c.Int("canary"); c.IsSet("canary") && (share < 1 || share > 99) {
 				return usageError("fortuna deploy --canary 10", "--canary is a share of the visitors from 1 to 99 percent, got %d", share)
 			}
+			if wait := c.Duration("wait"); wait < 0 || wait > waitMax {
+				return usageError("--wait 1m", "--wait must be from 0 to %v, got %v", waitMax, wait)
+			}
 			if c.Bool("dry-run") {
 				return a.show(p.term, c.Bool("json"))
 			}
@@ -52,6 +55,9 @@ func deployCommand() *cli.Command {
 		},
 	}
 }
+
+// waitMax is how long the cluster tells of a release.
+const waitMax = 10 * time.Minute
 
 // waitFlag says how long a release is waited for.
 func waitFlag() cli.Flag {
@@ -165,9 +171,9 @@ func putInForce(c *cli.Context, r *reached, rel artifact.Release, out deployment
 			return
 		case s.Failure != "":
 			failures++
-			t.note("%s %s: %s", t.err.paint(red, "✗"), s.Node, t.err.printable(s.Failure))
+			t.note("%s %s: %s", t.err.paint(red, "✗"), t.err.printable(s.Node), t.err.printable(s.Failure))
 		default:
-			t.note("%s %s %d ms", t.err.paint(green, "✓"), s.Node, s.TookMs)
+			t.note("%s %s %d ms", t.err.paint(green, "✓"), t.err.printable(s.Node), s.TookMs)
 		}
 		out.Nodes = append(out.Nodes, s)
 	})

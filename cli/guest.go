@@ -15,7 +15,7 @@ func workerRights(name string) embedded.Rights {
 		Inbox: inboxOf(name),
 		Publish: []string{
 			"$KV.>", "fortuna.channel.>", "fortuna.queue.>", "fortuna.counter.>", "fortuna.log.>", kv.BeatSubject(name), "$JS.ACK.>", "$JS.FC.>", "$JS.API.INFO", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.MSG.GET.*",
-			"$JS.API.DIRECT.GET.>", "$JS.API.CONSUMER.>", "$JS.API.STREAM.PURGE.KV_values",
+			"$JS.API.DIRECT.GET.>", "$JS.API.CONSUMER.>",
 		},
 		PublishDenied: []string{
 			"$KV.cluster.>", "$KV.files.>", "$KV.secrets.>",

@@ -88,14 +88,14 @@ func TestWorkerRights(t *testing.T) {
 		{"$KV.values.shop.CART.a", true, yes}, {"$KV.history-3.shop.LOG.a", true, yes}, {"$KV.sessions.shop.a", true, yes},
 		{"$JS.API.STREAM.INFO.KV_values", true, yes}, {"$JS.API.DIRECT.GET.KV_cluster.$KV.cluster.releases.shop", true, yes},
 		{"$JS.API.STREAM.MSG.GET.KV_sessions", true, yes}, {"$JS.API.CONSUMER.CREATE.KV_values.x", true, yes}, {"fortuna.queue.messages.now.shop.JOBS", true, yes},
-		{"fortuna.counter.rates.a", true, yes}, {"fortuna.channel.shop", true, yes}, {"fortuna.beat.w1", true, yes}, {"fortuna.beat.w2", true, no}, {"$JS.ACK.Q_messages.x", true, yes}, {"$JS.API.STREAM.PURGE.KV_values", true, yes},
+		{"fortuna.counter.rates.a", true, yes}, {"fortuna.channel.shop", true, yes}, {"fortuna.beat.w1", true, yes}, {"fortuna.beat.w2", true, no}, {"$JS.ACK.Q_messages.x", true, yes},
 
 		{"$KV.cluster.x", true, no}, {"$KV.cluster.=beacon", true, no}, {"$KV.files.x", true, no}, {"$KV.secrets.x", true, no}, // a roll-up of one deletes all
 		{"$KV.cluster.releases.shop", true, no}, {"$KV.cluster.grants.abc", true, no}, {"$KV.cluster.members.n1", true, no}, {"$KV.cluster.versions.shop.a", true, no},
 		{"$KV.files.sha256.abc", true, no}, {"$KV.files.=p.sha256.abc.0", true, no}, {"$KV.secrets.shop.KEY", true, no},
 		{"fortuna.kv.cluster.releases.shop", true, no}, {"fortuna.kv.sessions.shop.a", true, no}, // what only the server says: that something has changed
 		{"$JS.API.STREAM.CREATE.KV_values", true, no}, {"$JS.API.STREAM.UPDATE.KV_values", true, no}, {"$JS.API.STREAM.DELETE.KV_values", true, no},
-		{"$JS.API.STREAM.PURGE.KV_cluster", true, no}, {"$JS.API.STREAM.PURGE.KV_sessions", true, no}, {"$JS.API.STREAM.MSG.DELETE.KV_values", true, no},
+		{"$JS.API.STREAM.PURGE.KV_cluster", true, no}, {"$JS.API.STREAM.PURGE.KV_values", true, no}, {"$JS.API.STREAM.PURGE.KV_sessions", true, no}, {"$JS.API.STREAM.MSG.DELETE.KV_values", true, no},
 		{"$JS.API.STREAM.SNAPSHOT.KV_secrets", true, no}, {"$JS.API.STREAM.RESTORE.KV_cluster", true, no}, {"$JS.API.STREAM.LEADER.STEPDOWN.KV_values", true, no},
 		{"$JS.API.META.LEADER.STEPDOWN", true, no}, {"$JS.API.SERVER.REMOVE", true, no}, {"$JS.API.ACCOUNT.PURGE.G", true, no}, {"$SYS.REQ.SERVER.PING", true, no},
 		{"$JS.API.CONSUMER.PAUSE.KV_values.x", true, no}, {"$JS.API.CONSUMER.LEADER.STEPDOWN.KV_values.x", true, no}, {"anything", true, no}, {inboxOf("w2") + ".x", true, no},

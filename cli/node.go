@@ -118,7 +118,7 @@ func (h *house) openNode() error {
 // openStore is the state that the apps of the node share.
 func (m *member) openStore(p *project) *store {
 	h, id := m.house, m.identity
-	s := &store{dir: id.Path("state"), table: p.config.State, shared: true, log: h.journal.log}
+	s := &store{dir: id.Path("state"), table: p.config.State, within: m.life, shared: true, log: h.journal.log}
 	if id.Role != cluster.Core {
 		s.away = func() bool { return !m.online.Load() }
 	}
@@ -190,13 +190,13 @@ func (m *member) connect() error {
 	m.logs.open(kept)
 	m.artifacts = artifact.New(files, statements, replica, m.identity.Root)
 	m.members = node.NewMembers(statements, replica)
+	if m.registry, err = node.Open(m.store.values, m.info, m.knows, m.heard, h.journal.log); err != nil {
+		return failed("", "%v", err)
+	}
 	if m.identity.Role == cluster.Core {
 		if err := m.host(); err != nil {
 			return err
 		}
-	}
-	if m.registry, err = node.Open(m.store.values, m.info, m.knows, m.heard, h.journal.log); err != nil {
-		return failed("", "%v", err)
 	}
 	m.online.Store(true)
 	m.mu.Lock()

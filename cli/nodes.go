@@ -70,10 +70,10 @@ func statusCommand() *cli.Command {
 			for _, n := range s.Nodes {
 				for name, a := range n.Apps {
 					if a.Aborted > 0 && a.Aborted == a.Counter {
-						t.warn(n.Name + ": canary " + a.Canary + " of " + name + " has ended: " + t.err.printable(a.Why))
+						t.warn(t.err.printable(n.Name+": canary "+a.Canary+" of "+name) + " has ended: " + t.err.printable(a.Why))
 					}
 					if a.Failure != "" {
-						t.warn(n.Name + ": " + name + ": " + t.err.printable(a.Failure))
+						t.warn(t.err.printable(n.Name+": "+name) + ": " + t.err.printable(a.Failure))
 					}
 				}
 			}
@@ -98,7 +98,7 @@ func nodeTable(t *term, s control.Status) {
 		if !n.Started.IsZero() && n.State != node.Out {
 			since = n.Started.Format(time.DateTime)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%.0f %%\t%s\n", n.Name, n.Role, state, n.Listen, n.Load.Inflight, 100*n.Load.CPU, since)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%.0f %%\t%s\n", t.out.printable(n.Name), t.out.printable(n.Role), state, t.out.printable(n.Listen), n.Load.Inflight, 100*n.Load.CPU, since)
 	}
 	_ = w.Flush() // into memory
 	t.raw(b.String())

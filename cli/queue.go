@@ -96,7 +96,7 @@ func (s *store) queues(cfg kv.QueuesConfig) (*kv.Queues, error) {
 	if q := s.queued[cfg.Name]; q != nil {
 		return q, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stateOpens)
+	ctx, cancel := context.WithTimeout(s.within, stateOpens)
 	defer cancel()
 	q, err := s.values.Queues(ctx, cfg)
 	if err != nil {

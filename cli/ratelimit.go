@@ -65,7 +65,7 @@ func (s *store) counters() (*kv.Counters, error) {
 	if err := s.open(); err != nil || s.rates != nil {
 		return s.rates, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stateOpens)
+	ctx, cancel := context.WithTimeout(s.within, stateOpens)
 	defer cancel()
 	c, err := s.values.Counters(ctx, "rates", 2*ratePeriodMax*time.Second)
 	if err != nil {

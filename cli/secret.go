@@ -107,7 +107,7 @@ func (s *state) secrets(p *project) (map[string]string, error) {
 	if !ok {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stateOpens)
+	ctx, cancel := context.WithTimeout(s.within, stateOpens)
 	defer cancel()
 	all, err := secret.Open(space, p.name(), key).All(ctx)
 	if errors.Is(err, secret.ErrKey) {

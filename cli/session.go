@@ -86,7 +86,7 @@ func (s *state) sessions(p *project, wait time.Duration) (*binding.Sessions, err
 	defer s.mu.Unlock()
 	store := s.stores[cfg]
 	if store == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), stateOpens)
+		ctx, cancel := context.WithTimeout(s.within, stateOpens)
 		defer cancel()
 		if store, err = session.Open(ctx, b, r, cfg); err != nil {
 			return nil, failed("", "open the sessions: %v", err)

@@ -33,6 +33,7 @@ type store struct {
 	key    func(p *project, create bool) (key secret.Key, ok bool, err error) // of secrets
 	shared bool                                                               // with other nodes
 	away   func() bool                                                        // the store was not reached yet; nil where it is in this process
+	within context.Context                                                    // it is opened while this lasts
 	log    *slog.Logger
 
 	mu       sync.Mutex
@@ -50,7 +51,7 @@ type store struct {
 
 // newStore is that of a project, in a directory, an absolute one.
 func newStore(p *project, dir string, log *slog.Logger) *store {
-	s := &store{dir: dir, table: p.config.State, shared: p.config.State.Cluster.configured() || p.config.State.External.URL != "", log: log}
+	s := &store{dir: dir, table: p.config.State, within: context.Background(), shared: p.config.State.Cluster.configured() || p.config.State.External.URL != "", log: log}
 	s.source = func() (kv.Source, *embedded.Server, error) {
 		if err := p.ignored(dir); err != nil {
 			return nil, nil, failed("", "%v", err)
@@ -76,7 +77,7 @@ func (s *store) bucket(cfg kv.Config) (*kv.Bucket, *kv.Replica, error) {
 	if cfg.Name == sessionsBucket {
 		store = s.visits
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stateOpens)
+	ctx, cancel := context.WithTimeout(s.within, stateOpens)
 	defer cancel()
 	b, err := store.Bucket(ctx, cfg)
 	if err != nil {
@@ -87,7 +88,7 @@ func (s *store) bucket(cfg kv.Config) (*kv.Bucket, *kv.Replica, error) {
 		return nil, nil, failed("", "open bucket %q: %v", cfg.Name, err)
 	}
 	s.buckets[cfg.Name], s.replicas[cfg.Name] = b, r
-	if cfg.Announce == kv.Keys && cfg.History <= 1 { // whose values may be large
+	if cfg.Announce == kv.Keys && cfg.History <= 1 && s.away == nil { // whose values may be large
 		go s.sweep(s.life, b)
 	}
 	return b, r, nil

@@ -25,6 +25,9 @@ const (
 	verifyBytes = 512 << 20 // of memory
 )
 
+// verifying holds one for each version that is loaded just now: more at a time would take the node's cores from its requests.
+var verifying = make(chan struct{}, 2)
+
 // verifyName is the command that a node calls to load a version in a process of its own: code that ends its process, or never
 // ends, must not do so to a node.
 const verifyName = "verify-version"
@@ -93,6 +96,12 @@ func faultError(f *fault) error {
 
 // verifyVersion has the version in a directory loaded by a process of its own. The error is for who deployed it.
 func verifyVersion(ctx context.Context, dir string) (v control.Verified, err error) {
+	select {
+	case verifying <- struct{}{}:
+		defer func() { <-verifying }()
+	case <-ctx.Done():
+		return v, ctx.Err()
+	}
 	ctx, cancel := context.WithTimeout(ctx, verifyTime)
 	defer cancel()
 	self, err := os.Executable()

@@ -94,6 +94,7 @@ func Listen(cfg Config) (*Server, error) {
 	s := &Server{listener: listener, mux: mux, http: &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       5 * time.Minute, // an upload by a slow line
 		IdleTimeout:       2 * time.Minute, // longer than scrapes are apart
 		MaxHeaderBytes:    16 << 10,
 	}}

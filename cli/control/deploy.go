@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -144,17 +145,17 @@ func (s *Server) versions(_ http.ResponseWriter, c call) (any, error) {
 // current is the release in force, the zero one before the first.
 func (s *Server) current(_ http.ResponseWriter, c call) (any, error) {
 	r, err := s.Artifact.Release(c.Context(), c.PathValue("app"))
-	switch app := c.PathValue("app"); {
-	case errors.Is(err, kv.ErrNotFound):
-		return artifact.Release{App: app}, nil
-	case errors.Is(err, artifact.ErrForged), errors.Is(err, artifact.ErrScope), errors.Is(err, artifact.ErrExpired):
-		r = artifact.Release{App: app} // what is there is nobody's: the next one follows what the nodes have seen
-		for _, n := range s.Registry.Nodes() {
-			r.Counter = max(r.Counter, n.Apps[app].Counter)
-		}
-		return r, nil
+	app := c.PathValue("app")
+	switch {
+	case errors.Is(err, kv.ErrNotFound), errors.Is(err, artifact.ErrForged), errors.Is(err, artifact.ErrScope), errors.Is(err, artifact.ErrExpired):
+		r = artifact.Release{App: app} // there is none, or what is there is nobody's
+	case err != nil:
+		return nil, err
 	}
-	return r, err
+	for _, n := range s.Registry.Nodes() { // the store may be an older one, from a backup
+		r.Counter = max(r.Counter, n.Apps[app].Counter)
+	}
+	return r, nil
 }
 
 // release puts a release in force, and tells line by line what the nodes make of it.
@@ -218,6 +219,9 @@ func (s *Server) tell(w http.ResponseWriter, c call, r artifact.Release, begun t
 				continue
 			}
 			said[n.Name] = true
+			if a.Counter > r.Counter && a.Failure == "" {
+				a.Failure = fmt.Sprintf("release %d has come in between", a.Counter)
+			}
 			_ = out.Encode(Step{Node: n.Name, Ready: a.Failure == "", Failure: a.Failure, TookMs: time.Since(begun).Milliseconds()})
 		}
 		_ = control.Flush()

@@ -92,6 +92,7 @@ const (
 	releaseWaitMax   = 10 * time.Minute
 	answersWithin    = time.Minute // a version is loaded in this time
 	missingAtOnceMax = artifact.FilesMax
+	strangerWithin   = 10 * time.Second // for what needs no token
 )
 
 // call is one request of somebody.
@@ -146,7 +147,8 @@ func (s *Server) Handler() http.Handler {
 		}
 		s.answer(w, r, answer, err)
 	})
-	mux.HandleFunc("POST /v1/grants", func(w http.ResponseWriter, r *http.Request) { // the root has signed it: that is who asks
+	mux.HandleFunc("POST /v1/grants", func(w http.ResponseWriter, r *http.Request) { // anybody may ask, and not for long: the root has signed it: that is who asks
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(strangerWithin)) // a connection always has one
 		answer, err := s.grant(r)
 		s.answer(w, r, answer, err)
 	})

@@ -321,7 +321,7 @@ func (s *Store) release(ctx context.Context, app string) (r Release, rev uint64,
 	return r, rev, err
 }
 
-// PutRelease puts a release in force: its counter follows that of the one before, which must not have changed meanwhile. The
+// PutRelease puts a release in force: its counter is above that of the one before, which must not change meanwhile. The
 // error wraps ErrReplayed when it has.
 func (s *Store) PutRelease(ctx context.Context, sealed Sealed) (Release, error) {
 	r, err := s.OpenRelease(ctx, &sealed)
@@ -337,11 +337,11 @@ func (s *Store) PutRelease(ctx context.Context, sealed Sealed) (Release, error) 
 	case errors.Is(err, kv.ErrNotFound):
 		check = kv.IfNew()
 	case nobodys(err): // what follows replaces it, and nodes judge its counter
-		former = Release{Counter: r.Counter - 1}
+		former = Release{}
 	case err != nil:
 		return r, err
 	}
-	if r.Counter != former.Counter+1 {
+	if r.Counter <= former.Counter { // more than one above it, when nodes have seen releases that the store has lost
 		return r, fmt.Errorf("%w: release %d of %s was prepared, and %d is in force", ErrReplayed, r.Counter, r.App, former.Counter)
 	}
 	for _, id := range []string{r.Version, r.Canary} {

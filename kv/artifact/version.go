@@ -116,7 +116,7 @@ func localPath(p string) bool {
 type Release struct {
 	App     string    `json:"app"`
 	Version string    `json:"version"`
-	Counter uint64    `json:"counter"`          // one more than that of the release before: an old one is never taken again
+	Counter uint64    `json:"counter"`          // above those of all releases before: an old one is never taken again
 	Canary  string    `json:"canary,omitempty"` // another version, for a share of the visitors
 	Share   int       `json:"share,omitempty"`  // of them, in percent
 	Kind    string    `json:"kind"`             // "deploy", "rollback", "promote", "canary"
