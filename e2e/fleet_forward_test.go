@@ -83,6 +83,9 @@ func TestFleet_balancer(t *testing.T) {
 		other.say(ws.OpText, "publish "+n.name)
 		direct.hear(ws.OpText, "said "+n.name)
 	}
+	socket := dialSocket(t, "ws://"+balancer.listen+"/socket")
+	socket.say(ws.OpText, "hello")
+	socket.hear(ws.OpText, "heard hello")
 	if out := f.mustRun("", "explain", "http://"+balancer.listen+"/x"); !strings.Contains(out, "is for shop") || !strings.Contains(out, "served here") || !strings.Contains(out, "n2") {
 		t.Errorf("explain: %s", out)
 	}

@@ -65,8 +65,7 @@ func (l *Log) Read(ctx context.Context, of string, since time.Time, follow bool,
 	defer func() {
 		_ = l.s.nc.Publish("$JS.API.CONSUMER.DELETE."+l.stream+"."+c.CachedInfo().Name, nil) // else it goes when it has been idle
 	}()
-	left := c.CachedInfo().NumPending
-	if left == 0 && !follow {
+	if c.CachedInfo().NumPending == 0 && !follow {
 		return nil
 	}
 	messages, err := c.Messages(jetstream.PullMaxMessages(100))
@@ -77,17 +76,25 @@ func (l *Log) Read(ctx context.Context, of string, since time.Time, follow bool,
 	stop := context.AfterFunc(ctx, messages.Stop)
 	defer stop()
 	for {
-		m, err := messages.Next()
+		m, err := messages.Next(jetstream.NextMaxWait(attempt))
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.Is(err, nats.ErrTimeout) && follow:
+			continue
+		case errors.Is(err, nats.ErrTimeout): // what was left has made room for others
+			return nil
 		case err != nil:
+			return refusalOf(err)
+		}
+		meta, err := m.Metadata()
+		if err != nil {
 			return refusalOf(err)
 		}
 		if err := f(m.Data()); err != nil {
 			return err
 		}
-		if left--; left == 0 && !follow {
+		if meta.NumPending == 0 && !follow {
 			return nil
 		}
 	}

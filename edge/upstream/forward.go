@@ -52,7 +52,7 @@ func (p *Pool) Forward(x exchange.Exchange, app, session string) {
 	t := &transit{pool: p, x: x, q: x.Request(), app: app, session: session, length: -1}
 	p.budget.deposit()
 	if opensSocket(t.q) {
-		t.forwardSocket()
+		t.forwardSocket(nil)
 		return
 	}
 	t.attempt(nil)
@@ -71,12 +71,8 @@ func (t *transit) hop() *Hop {
 func (t *transit) attempt(last error) {
 	p := t.choose(last)
 	if p == nil {
-		e := refuseNoNode
-		if last != nil {
-			e = refuseFailed
-		}
 		t.over = true
-		refuse(t.x, e)
+		t.refuseFor(last)
 		return
 	}
 	s := &t.first
@@ -92,6 +88,15 @@ func (t *transit) attempt(last error) {
 	s.deadline, s.lookAt = s.began.Add(t.pool.config.HeadDeadline), s.began.Add(sweepEvery)
 	t.stream = s
 	s.lane.place(s)
+}
+
+// refuseFor refuses the exchange because there is no node to try, or none any more after an attempt that ended with last.
+func (t *transit) refuseFor(last error) {
+	if last != nil {
+		refuse(t.x, refuseFailed)
+	} else {
+		refuse(t.x, refuseNoNode)
+	}
 }
 
 // choose is the next node to try, or nil.

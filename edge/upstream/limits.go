@@ -21,9 +21,9 @@ const (
 	InterimMax       = 8         // interim answers (1xx) before the answer
 	ControlsMax      = 10000     // frames that carry nothing, in controlsPeriod
 	controlsPeriod   = 10 * time.Second
-	LinksMax         = 4    // connections to one node for one event loop
-	WaitingMax       = 1024 // requests that wait for one of them
-	MessageBytesMax  = 16 << 20
+	LinksMax         = 4         // connections to one node for one event loop
+	WaitingMax       = 1024      // requests that wait for one of them
+	MessageBytesMax  = 8 << 20   // of a WebSocket, from a node: a socket takes 16 MiB that its client has yet to read
 	RefusalBytesMax  = 256 << 10 // body of an answer that refuses a WebSocket
 	socketAheadBytes = 64 << 10  // of messages that one end of a WebSocket has yet to take
 

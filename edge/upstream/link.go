@@ -94,7 +94,8 @@ func (n *lane) dial() (*link, error) {
 
 // connect opens a connection to a node that speaks protocol, with certificates of both sides.
 func connect(ctx context.Context, config *Config, node *Node, protocol string) (*wire, *cryptotls.Conn, error) {
-	nc, err := new(net.Dialer).DialContext(ctx, "tcp", node.Address)
+	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
+	nc, err := dialer.DialContext(ctx, "tcp", node.Address)
 	if err != nil {
 		return nil, nil, err
 	}

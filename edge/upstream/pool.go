@@ -12,7 +12,7 @@
 // when the loop's turn is over. One goroutine a connection reads, decodes all that the socket had, and then posts one
 // job to each loop that has news. What touches an Exchange runs on its loop; what touches a stream holds its lane's lock.
 //
-// A WebSocket (socket.go) has a connection of its own, by HTTP/1.1, and one goroutine that reads it.
+// A WebSocket (tunnel.go) has a connection of its own, by HTTP/1.1, and one goroutine that reads it.
 package upstream
 
 import (
@@ -59,6 +59,7 @@ type Pool struct {
 
 	mu      sync.Mutex
 	leaving []*peer // removed, with requests in flight
+	tunnels map[*tunnel]struct{}
 	closed  bool
 	quit    chan struct{}
 	ended   chan struct{}
@@ -159,6 +160,9 @@ func (p *Pool) Close() {
 	p.mu.Lock()
 	again := p.closed
 	p.closed = true
+	for u := range p.tunnels {
+		_ = u.wire.Close() // who reads it hears of that
+	}
 	p.mu.Unlock()
 	if !again {
 		close(p.quit)
