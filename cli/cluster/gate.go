@@ -81,7 +81,11 @@ func (g *Gate) Open(address string) error {
 func (g *Gate) Addr() net.Addr { return g.listener.Addr() }
 
 // Close ends it, and the connections to the store with their server.
-func (g *Gate) Close() { _ = g.http.Close() }
+func (g *Gate) Close() {
+	if g.http != nil { // it was opened
+		_ = g.http.Close()
+	}
+}
 
 // Drop ends the ways of a node to the store.
 func (g *Gate) Drop(name string) {
