@@ -33,6 +33,7 @@ type deployed struct {
 
 	routes  []string               // of the version that serves; the node's lock holds them
 	serving atomic.Pointer[string] // id of the version that serves; nil before the first
+	waits   atomic.Bool            // what is on the disk could not be loaded without the store
 
 	mu     sync.Mutex
 	status node.App               // what the other nodes are told
@@ -163,6 +164,7 @@ func (d *deployed) boot(ctx context.Context) {
 	}
 	if err == nil && d.node.store.away != nil && d.needsStore(r.Version) {
 		d.app.journal.log.Info("an app waits for the store", "app", d.app.name, "version", r.Version)
+		d.waits.Store(true)
 		return
 	}
 	if err == nil {
@@ -260,7 +262,7 @@ func (d *deployed) catchUp(ctx context.Context, again bool) error {
 		return nil
 	}
 	begun := time.Now()
-	if d.node.identity.Role == cluster.Balancer {
+	if d.node.identity.Role() == cluster.Balancer {
 		return d.point(ctx, r)
 	}
 	if r.Version != d.version() {

@@ -85,9 +85,8 @@ func (m *member) openNeighbours() error {
 	if err != nil {
 		return refused("fortuna serve --cluster "+clusterListen, "listen for requests from other nodes: %v", err)
 	}
-	if at := m.near.server.Addr().String(); at != id.Forward {
-		id.Forward = at
-		if err := id.Save(); err != nil {
+	if at := m.near.server.Addr().String(); at != id.Place().Forward {
+		if err := id.Change(func(p *cluster.Place) { p.Forward = at }); err != nil {
 			return failed("", "%v", err)
 		}
 	}
@@ -101,12 +100,12 @@ func (m *member) forwardAddress() (address string, fallback bool) {
 		if n, err := strconv.Atoi(port); err == nil && n > 0 {
 			return net.JoinHostPort(host, strconv.Itoa(n+1)), false
 		}
-		if m.identity.Forward == "" {
+		if m.identity.Place().Forward == "" {
 			return net.JoinHostPort(host, "0"), false
 		}
 	}
-	if m.identity.Forward != "" {
-		return m.identity.Forward, false
+	if before := m.identity.Place().Forward; before != "" {
+		return before, false
 	}
 	return "127.0.0.1:0", true
 }

@@ -16,12 +16,16 @@ import (
 
 func nodeCommand() *cli.Command {
 	return remoteVerbs("node", "look after the nodes of a cluster", "A node that is drained serves nothing new; one that is cordoned takes nothing from others.",
-		[]cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print the result as JSON"}},
+		[]cli.Flag{
+			&cli.BoolFlag{Name: "json", Usage: "print the result as JSON"},
+			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "with promote: do it; without, only say what it means"},
+		},
 		[]remoteVerb{
 			{name: "ls", words: "", about: "list them", flags: []string{"json"}, run: nodeList},
 			{name: "drain", words: "name", about: "let it finish what it has, and take nothing new", least: 1, most: 1, run: wish(node.Drain)},
 			{name: "cordon", words: "name", about: "let it take nothing from other nodes", least: 1, most: 1, run: wish(node.Cordon)},
 			{name: "uncordon", words: "name", about: "let it work again", least: 1, most: 1, run: wish(node.Work)},
+			{name: "promote", words: "name name", about: "have two workers keep the store too: three nodes outlive the loss of any one", flags: []string{"yes"}, least: 1, most: 4, run: nodePromote},
 			{name: "rm", words: "name", about: "take it out of the cluster for good", least: 1, most: 1, run: nodeRemove},
 		})
 }

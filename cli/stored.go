@@ -26,6 +26,7 @@ type stored struct {
 	project *project
 	dir     string // of the state
 	node    string // data directory of the node that has it; "" when it is the project's own
+	among   bool   // other nodes have it too
 	store   *kv.Store
 	server  *embedded.Server // nil when another process has it open
 }
@@ -76,6 +77,9 @@ func openStored(c *cli.Context, create bool) (*stored, error) {
 		if err := project.ignored(dir); err != nil {
 			return nil, failed("", "%v", err)
 		}
+		if s.among {
+			return nil, refused("fortuna serve --data "+s.node, "the node does not run, and without it and one more of the others nobody can open what they keep together")
+		}
 		if source, how, err = s.open(dir, what); err != nil {
 			return nil, err
 		}
@@ -96,10 +100,11 @@ func (s *stored) ofNode(data string) error {
 		return refused("fortuna serve --data "+data, "there is no node in %s", data)
 	case err != nil:
 		return refused("", "%v", err)
-	case id.Role != cluster.Core:
+	case id.Role() != cluster.Core:
 		return refused("do it where the first node runs", "the node %s has not the store", id.Name)
 	}
-	s.node, s.dir = data, id.Path("state")
+	place := id.Place()
+	s.node, s.dir, s.among = data, id.Path(storeDir(&place)), place.Shares()
 	return nil
 }
 

@@ -72,7 +72,7 @@ func tokenJoin(_ context.Context, c *cli.Context, _ []string) error {
 	if err != nil {
 		return refused("do it where the first node runs", "the root key of the cluster: %v", err)
 	}
-	if n.identity.Listen == "" {
+	if n.identity.Place().Listen == "" {
 		return refused("fortuna serve --data "+c.String("data"), "the node has not run yet")
 	}
 	p.term.note("Who has it can join: fortuna serve --data <directory> --name <name> --join <ticket>")

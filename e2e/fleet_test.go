@@ -99,13 +99,6 @@ func (n *fleetNode) start() {
 	} else {
 		args = append(args, "--cluster", "127.0.0.1:0")
 	}
-	if id, err := os.ReadFile(filepath.Join(n.data, "node.json")); err == nil && n.join == "" { // as before, so that others find it
-		var is struct{ Listen string }
-		if err := json.Unmarshal(id, &is); err != nil {
-			t.Fatal(err)
-		}
-		args[len(args)-1] = is.Listen
-	}
 	n.cmd = exec.Command(path, args...)
 	out, err := n.cmd.StderrPipe()
 	if err == nil {

@@ -85,7 +85,7 @@ func (s *Store) Bucket(ctx context.Context, cfg Config) (*Bucket, error) {
 		MaxBytes:           -1,
 		Discard:            jetstream.DiscardNew,
 		Storage:            s.storage,
-		Replicas:           s.replicas,
+		Replicas:           s.replicas(),
 		Duplicates:         duplicates,
 		AllowRollup:        true,
 		DenyDelete:         true,

@@ -33,7 +33,7 @@ func (s *Store) Counters(ctx context.Context, name string, kept time.Duration) (
 		Name: "COUNT_" + name, Subjects: []string{c.base + ">"}, MaxMsgsPerSubject: 1, MaxAge: kept, Duplicates: min(duplicates, kept),
 		// Of more keys than fit, which a client may make up, those that were counted longest ago are forgotten.
 		MaxBytes: countersBytesMax, Discard: jetstream.DiscardOld,
-		Storage: jetstream.MemoryStorage, Replicas: s.replicas, AllowMsgCounter: true, AllowDirect: true,
+		Storage: jetstream.MemoryStorage, Replicas: s.replicas(), AllowMsgCounter: true, AllowDirect: true,
 	}
 	if err := s.stream(ctx, want); err != nil {
 		return nil, fmt.Errorf("open counters %q: %w", name, err)

@@ -254,7 +254,7 @@ func changeOf(m *nats.Msg) (change, error) {
 // With several replicas it is asked by a write, because the leader that answers may have been replaced without knowing.
 func (b *Bucket) head(ctx context.Context) (head, error) {
 	h := head{at: time.Now()}
-	if b.s.replicas > 1 { // a guest asks: it may not write everywhere
+	if b.s.replicas() > 1 { // a guest asks: it may not write everywhere
 		m := &nats.Msg{Subject: b.base + beacon, Header: nats.Header{}}
 		m.Header.Set(headerID, b.stream+strconv.FormatInt(h.at.UnixNano(), 36))
 		seq, err := b.s.publish(ctx, m)

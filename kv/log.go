@@ -32,7 +32,7 @@ func (s *Store) Log(ctx context.Context, cfg LogConfig) (*Log, error) {
 	l := &Log{s: s, base: "fortuna.log." + cfg.Name + ".", stream: "LOG_" + cfg.Name}
 	err := s.stream(ctx, jetstream.StreamConfig{
 		Name: l.stream, Subjects: []string{l.base + ">"}, MaxBytes: cfg.BytesMax, MaxAge: cfg.Kept, Discard: jetstream.DiscardOld,
-		Storage: s.storage, Replicas: s.replicas,
+		Storage: s.storage, Replicas: s.replicas(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open log %q: %w", cfg.Name, err)

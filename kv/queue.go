@@ -62,7 +62,7 @@ func (s *Store) Queues(ctx context.Context, cfg QueuesConfig) (*Queues, error) {
 		MaxMsgSize: MessageBytesMax + headerBytesMax, MaxBytes: -1, MaxAge: cfg.Kept,
 		// A stream that schedules cannot refuse what is new, and one that is full would drop what is old: Send keeps the bound.
 		Discard: jetstream.DiscardOld, AllowMsgSchedules: true, AllowRollup: true,
-		Storage: s.storage, Replicas: s.replicas, Duplicates: cfg.Remember, AllowAtomicPublish: true, AllowDirect: true,
+		Storage: s.storage, Replicas: s.replicas(), Duplicates: cfg.Remember, AllowAtomicPublish: true, AllowDirect: true,
 	}
 	if err := s.stream(ctx, want); err != nil {
 		return nil, fmt.Errorf("open queues %q: %w", cfg.Name, err)

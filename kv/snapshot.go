@@ -82,25 +82,36 @@ func ours(c *jetstream.StreamConfig) bool {
 }
 
 // streams lists ours, in the order of their names.
-func (s *Store) streams(ctx context.Context) ([]string, error) {
+func (s *Store) streams(ctx context.Context) (names []string, err error) {
+	err = s.each(ctx, func(c jetstream.StreamConfig) {
+		if ours(&c) {
+			names = append(names, c.Name)
+		}
+	})
+	return names, err
+}
+
+// each calls f with the configuration of every stream, in the order of their names.
+func (s *Store) each(ctx context.Context, f func(jetstream.StreamConfig)) error {
 	for {
-		var names []string
+		var all []jetstream.StreamConfig
 		list := s.js.ListStreams(ctx)
 		for info := range list.Info() {
-			if ours(&info.Config) {
-				names = append(names, info.Config.Name)
-			}
+			all = append(all, info.Config)
 		}
 		err := list.Err()
 		if err == nil {
-			slices.Sort(names)
-			return names, nil
+			slices.SortFunc(all, func(a, b jetstream.StreamConfig) int { return strings.Compare(a.Name, b.Name) })
+			for _, c := range all {
+				f(c)
+			}
+			return nil
 		}
 		if refusal := apiErrorOf(err); refusal != nil && !refusal.again() {
-			return nil, refusal.err()
+			return refusal.err()
 		}
 		if err := pause(ctx, err); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }

@@ -263,3 +263,17 @@ func (s *Store) Restore(ctx context.Context, b *Backup, how Moving) (done Moved,
 	_, err = b.each(func(about *snapshot, r io.Reader) error { return s.restoreCounted(ctx, about, r, &how, &done) })
 	return done, err
 }
+
+// restoreCounted restores a stream and counts it.
+func (s *Store) restoreCounted(ctx context.Context, about *snapshot, r io.Reader, how *Moving, done *Moved) error {
+	before := done.Bytes
+	err := s.restore(ctx, about, r, func(bytes int64) {
+		done.Bytes = before + bytes
+		how.tell(*done)
+	})
+	if err == nil {
+		done.Streams++
+		done.Messages += about.Messages
+	}
+	return err
+}

@@ -48,7 +48,7 @@ func (s *Store) vacate(ctx context.Context, backup []snapshot, how *Moving) (fin
 	finish = func() {}
 	if len(there) > 0 {
 		// A server that deletes its last stream deletes their directory a little later, when the next one may have begun to be there.
-		if err := s.stream(ctx, jetstream.StreamConfig{Name: holder, Subjects: []string{"fortuna.restore"}, MaxMsgs: 1, Storage: s.storage, Replicas: max(s.replicas, 1)}); err != nil {
+		if err := s.stream(ctx, jetstream.StreamConfig{Name: holder, Subjects: []string{"fortuna.restore"}, MaxMsgs: 1, Storage: s.storage, Replicas: max(s.replicas(), 1)}); err != nil {
 			return nil, err
 		}
 		finish = func() {
@@ -77,16 +77,26 @@ func (s *Store) deleteStream(ctx context.Context, name string) error {
 
 // restore makes a stream from its archive. One that cannot be made whole is deleted.
 func (s *Store) restore(ctx context.Context, about *snapshot, r io.Reader, told func(bytes int64)) error {
-	if s.replicas > 1 {
+	err := s.bring(ctx, about, r, told)
+	if err == nil {
+		err = s.spread(ctx, about)
+	}
+	return s.undo(ctx, about, err)
+}
+
+// bring makes the first copy of a stream.
+func (s *Store) bring(ctx context.Context, about *snapshot, r io.Reader, told func(bytes int64)) error {
+	if s.replicas() > 1 {
 		// A stream with consumers takes the cluster 20 s to copy. What it was that they had is given again, as if for the first time.
 		bare := withoutConsumers(r)
 		defer bare.Close()
 		r = bare
 	}
-	err := s.upload(ctx, about, r, told)
-	if err == nil {
-		err = s.spread(ctx, about)
-	}
+	return s.upload(ctx, about, r, told)
+}
+
+// undo deletes a stream that err has kept from being whole.
+func (s *Store) undo(ctx context.Context, about *snapshot, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -265,11 +275,11 @@ const codeNoPeers = 10005
 // restored in several copies at once has them some time after it is said to be there, and nobody can see when: if its leader is
 // lost before, the others wait for it for ever. One that grows has its copies when it says so.
 func (s *Store) spread(ctx context.Context, about *snapshot) error {
-	if s.replicas <= 1 {
+	if s.replicas() <= 1 {
 		return nil
 	}
 	want := s.configured(about)
-	want.Replicas = s.replicas
+	want.Replicas = s.replicas()
 	for begun := time.Now(); ; {
 		once, cancel := context.WithTimeout(ctx, attempt)
 		_, err := s.js.UpdateStream(once, want)
@@ -305,13 +315,13 @@ func (s *Store) await(ctx context.Context, stream string) error {
 		if err := s.api(ctx, "STREAM.INFO."+stream, "", &info); err != nil {
 			return err
 		}
-		if info.Cluster.made(s.replicas) {
+		if info.Cluster.made(s.replicas()) {
 			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%w: there are not %d copies yet", ErrUnavailable, s.replicas)
+			return fmt.Errorf("%w: there are not %d copies yet", ErrUnavailable, s.replicas())
 		}
 	}
 }

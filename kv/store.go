@@ -25,11 +25,11 @@ const retryAfter = 100 * time.Millisecond
 
 // Store is a connection to a server and what it keeps.
 type Store struct {
-	nc       *nats.Conn
-	js       jetstream.JetStream
-	replicas int
-	storage  jetstream.StorageType
-	full     func(n int) bool // n more bytes have no room; nil when nobody here knows
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	source  Source
+	storage jetstream.StorageType
+	full    func(n int) bool // n more bytes have no room; nil when nobody here knows
 }
 
 // Source is where a store's connection comes from: an embedded server, or External.
@@ -51,7 +51,7 @@ func Open(src Source, name string) (*Store, error) {
 		nc.Close()
 		return nil, fmt.Errorf("open the state store: %w", err)
 	}
-	s := &Store{nc: nc, js: js, replicas: src.Replicas()}
+	s := &Store{nc: nc, js: js, source: src}
 	if disk, ok := src.(interface{ Full(n int) bool }); ok {
 		s.full = disk.Full
 	}
@@ -61,13 +61,17 @@ func Open(src Source, name string) (*Store, error) {
 	return s, nil
 }
 
+// replicas is how many copies of each bucket are kept; 0: others make them. It may be another number from one moment to the
+// next: that of the nodes that have the store changes.
+func (s *Store) replicas() int { return s.source.Replicas() }
+
 // Close ends the connection. What waits for an answer fails.
 func (s *Store) Close() { s.nc.Close() }
 
 // stream makes a stream, or changes the one that is there to be as it is wanted. Who is a guest of the server waits until
 // somebody else has made it.
 func (s *Store) stream(ctx context.Context, want jetstream.StreamConfig) error {
-	guest := s.replicas == 0
+	guest := s.replicas() == 0
 	for {
 		once, cancel := context.WithTimeout(ctx, attempt)
 		var err error

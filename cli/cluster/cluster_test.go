@@ -67,7 +67,12 @@ func found(t *testing.T) *testCluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	id.Listen = c.Addr().String()
+	if err := id.Change(func(p *Place) {
+		p.Listen = c.Addr().String()
+		p.Cores = []Seat{{Name: "core", Gate: p.Listen}}
+	}); err != nil {
+		t.Fatal(err)
+	}
 	root, err := id.RootKey()
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +96,7 @@ func TestJoin(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := Load(id.Dir())
-	if err != nil || again.Name != "w1" || again.Role != Worker || len(again.Cores) != 1 || again.Cores[0] != c.Addr().String() {
+	if err != nil || again.Name != "w1" || again.Role() != Worker || len(again.gates()) != 1 || again.gates()[0] != c.Addr().String() {
 		t.Errorf("%+v, %v", again, err)
 	}
 	if secrets, err := os.ReadFile(id.Path(SecretsFile)); err != nil || strings.TrimSpace(string(secrets)) != "the key of secrets" {
@@ -245,7 +250,9 @@ func TestWorker_isNoCore(t *testing.T) {
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	good.Cores = []string{l.Addr().String()}
+	if err := good.Change(func(p *Place) { p.Cores = []Seat{{Name: "bad", Gate: l.Addr().String()}} }); err != nil {
+		t.Fatal(err)
+	}
 	if k, err := good.Reach(ctx); err == nil || !strings.Contains(err.Error(), "core.fortuna") {
 		t.Errorf("a node takes a worker for a core: %v %v", k, err)
 	}

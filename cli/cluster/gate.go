@@ -11,10 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +24,7 @@ import (
 const (
 	joinPath  = "/v1/join"
 	statePath = "/v1/state"
+	corePath  = "/v1/core"
 )
 
 // stateProtocol is what a connection to the store is upgraded to.
@@ -36,9 +39,12 @@ type Gate struct {
 	Member func(ctx context.Context, name string) bool
 	// Carry takes the connection of a node to the store, until it ends; nil: the store is elsewhere.
 	Carry func(c net.Conn, name string) error
-	Log   *slog.Logger
+	// Promote takes note that a member is ready to have the store too, waits until all are that will, and gives them. The
+	// error says why not; nil: nobody is promoted here.
+	Promote func(ctx context.Context, self Seat) ([]Seat, error)
+	Log     *slog.Logger
 
-	root     ed25519.PrivateKey // nil on nodes that are no cores
+	tls      atomic.Pointer[tls.Config]
 	listener net.Listener
 	http     *http.Server
 
@@ -46,35 +52,39 @@ type Gate struct {
 	carried map[net.Conn]string // ways to the store, with the names of their nodes
 }
 
-// Open begins to listen at address. The identity then says where that is, with its port.
+// Open begins to listen at address.
 func (g *Gate) Open(address string) error {
-	var err error
-	if g.Identity.Role == Core {
-		if g.root, err = g.Identity.RootKey(); err != nil {
-			return err
-		}
-	}
-	c, err := g.Identity.TLS(false)
-	if err != nil {
+	if err := g.Refresh(); err != nil {
 		return err
 	}
-	c.NextProtos = []string{"http/1.1"}
+	var err error
 	if g.listener, err = net.Listen("tcp", address); err != nil {
 		return fmt.Errorf("listen for other nodes: %w", err)
 	}
 	mux := http.NewServeMux()
-	if g.root != nil {
-		mux.HandleFunc("POST "+joinPath, g.join)
-	}
-	if g.Carry != nil {
-		mux.HandleFunc("GET "+statePath, g.state)
-	}
+	mux.HandleFunc("POST "+joinPath, g.join)
+	mux.HandleFunc("GET "+statePath, g.state)
+	mux.HandleFunc("POST "+corePath, g.promote)
 	g.http = &http.Server{
 		Handler: mux, ReadTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug), // of strangers' handshakes
 	}
-	go func() { _ = g.http.Serve(tls.NewListener(g.listener, c)) }() // it ends with Close
+	l := tls.NewListener(g.listener, &tls.Config{
+		MinVersion:         tls.VersionTLS13,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return g.tls.Load(), nil },
+	})
+	go func() { _ = g.http.Serve(l) }() // it ends with Close
 	return nil
+}
+
+// Refresh has the gate show the certificate that the node has by now.
+func (g *Gate) Refresh() error {
+	c, err := g.Identity.TLS(false)
+	if err == nil {
+		c.NextProtos = []string{"http/1.1"}
+		g.tls.Store(c)
+	}
+	return err
 }
 
 // Addr is where the gate listens.
@@ -105,12 +115,17 @@ func (g *Gate) join(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the request cannot be read", http.StatusBadRequest)
 		return
 	}
-	if subtle.ConstantTimeCompare([]byte(a.Secret), []byte(derived(g.root, "join"))) != 1 {
+	root, err := g.Identity.RootKey()
+	if err != nil {
+		http.Error(w, "this node has not the store: the ticket names those that have it", http.StatusServiceUnavailable)
+		return
+	}
+	if subtle.ConstantTimeCompare([]byte(a.Secret), []byte(derived(root, "join"))) != 1 {
 		g.Log.Warn("a node came with a wrong ticket", "remote", r.RemoteAddr)
 		http.Error(w, "the ticket is not of this cluster, or was replaced", http.StatusForbidden)
 		return
 	}
-	answer, err := g.admit(r.Context(), a)
+	answer, err := g.admit(r.Context(), root, a)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return
@@ -119,7 +134,7 @@ func (g *Gate) join(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer) // who has left joins again
 }
 
-func (g *Gate) admit(ctx context.Context, a admission) (out admitted, err error) {
+func (g *Gate) admit(ctx context.Context, root ed25519.PrivateKey, a admission) (out admitted, err error) {
 	if err := CheckName(a.Name); err != nil {
 		return out, err
 	}
@@ -139,8 +154,8 @@ func (g *Gate) admit(ctx context.Context, a admission) (out admitted, err error)
 		return out, err
 	}
 	out.Authority, out.Secrets = block.Bytes, string(secrets)
-	out.Cores = append([]string{g.Identity.Listen}, g.Identity.Cores...)
-	if out.Certificate, err = issue(g.root, block.Bytes, a.Request, a.Name, a.Role); err != nil {
+	out.Cores = g.Identity.Place().Cores
+	if out.Certificate, err = issue(root, block.Bytes, a.Request, a.Name, a.Role); err != nil {
 		return out, err
 	}
 	return out, g.Enrol(ctx, a.Name, a.Role)
@@ -148,7 +163,7 @@ func (g *Gate) admit(ctx context.Context, a admission) (out admitted, err error)
 
 // state hands the connection of a member to the store.
 func (g *Gate) state(w http.ResponseWriter, r *http.Request) {
-	if len(r.TLS.PeerCertificates) == 0 || r.Header.Get("Upgrade") != stateProtocol {
+	if g.Carry == nil || len(r.TLS.PeerCertificates) == 0 || r.Header.Get("Upgrade") != stateProtocol {
 		http.Error(w, "only nodes of the cluster come here", http.StatusForbidden)
 		return
 	}
@@ -195,15 +210,22 @@ type buffered struct {
 
 func (b *buffered) Read(p []byte) (int, error) { return b.in.Read(p) }
 
-// Reach opens a connection to the store of the cluster, by the first core that has it and answers.
+// Reach opens a connection to the store of the cluster, by a core that has it and answers.
 func (id *Identity) Reach(ctx context.Context) (net.Conn, error) {
 	config, err := id.TLS(true)
 	if err != nil {
 		return nil, err
 	}
+	all := id.gates()
+	if len(all) == 0 {
+		return nil, errors.New("reach the store of the cluster: the node knows no core")
+	}
 	var last error
-	for _, address := range id.Cores {
-		c, err := reach(ctx, address, config)
+	first := rand.IntN(len(all)) // or all nodes would be at the same core
+	for i := range all {
+		once, cancel := context.WithTimeout(ctx, coreWithin)
+		c, err := reach(once, all[(first+i)%len(all)], config)
+		cancel()
 		if err == nil {
 			return c, nil
 		}
@@ -211,6 +233,9 @@ func (id *Identity) Reach(ctx context.Context) (net.Conn, error) {
 	}
 	return nil, fmt.Errorf("reach the store of the cluster: %w", last)
 }
+
+// coreWithin is how long one core may take to let a node in: there may be others.
+const coreWithin = 2 * time.Second
 
 func reach(ctx context.Context, address string, config *tls.Config) (net.Conn, error) {
 	d := tls.Dialer{Config: config}

@@ -21,6 +21,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"sync"
 )
 
 // Role is what a node does.
@@ -42,16 +44,67 @@ const (
 	SecretsFile   = "secrets.key" // what secrets are encrypted with, the same on every node
 )
 
-// Identity is who a node is. It stays for the life of its data directory.
+// Identity is who a node is, which stays for the life of its data directory, and what it has been given to do.
 type Identity struct {
-	Name    string            `json:"name"`
-	Role    Role              `json:"role"`
-	Root    ed25519.PublicKey `json:"root"`              // of the cluster
-	Listen  string            `json:"listen,omitempty"`  // where other nodes come in, if it has the store
-	Forward string            `json:"forward,omitempty"` // where they send requests
-	Cores   []string          `json:"cores,omitempty"`   // addresses of those that have the store, as last known
+	Name string
+	Root ed25519.PublicKey // of the cluster
 
-	dir string
+	dir   string
+	mu    sync.Mutex
+	place Place
+}
+
+// Place is what a node does in the cluster, and where it is reached.
+type Place struct {
+	Role     Role   `json:"role"`
+	Listen   string `json:"listen,omitempty"`   // where other nodes come in, if it has the store
+	Forward  string `json:"forward,omitempty"`  // where they send requests
+	Store    string `json:"store,omitempty"`    // where the stores of other nodes reach its own, if it shares one
+	Cores    []Seat `json:"cores,omitempty"`    // the nodes that have the store, as last known
+	Promised []Seat `json:"promised,omitempty"` // those that will have it, this one among them, when a promotion is in force
+}
+
+// Seat is a node that has the store, and where it is reached.
+type Seat struct {
+	Name  string `json:"name"`
+	Gate  string `json:"gate"`            // where nodes without the store come in
+	Store string `json:"store,omitempty"` // where the stores of others reach its own; "" when it is the only one
+}
+
+// Shares reports whether the node has the store together with others.
+func (p *Place) Shares() bool { return p.Role == Core && len(p.Cores) > 1 }
+
+// Place is what the node does now.
+func (id *Identity) Place() Place {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	p := id.place
+	p.Cores, p.Promised = slices.Clone(p.Cores), slices.Clone(p.Promised)
+	return p
+}
+
+// Role is that of the node now.
+func (id *Identity) Role() Role { return id.Place().Role }
+
+// Change changes what the node does, here and on the disk.
+func (id *Identity) Change(change func(*Place)) error {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	next := id.place
+	next.Cores, next.Promised = slices.Clone(next.Cores), slices.Clone(next.Promised)
+	change(&next)
+	if err := id.save(&next); err != nil {
+		return err
+	}
+	id.place = next
+	return nil
+}
+
+// kept is an identity as its file has it.
+type kept struct {
+	Name string            `json:"name"`
+	Root ed25519.PublicKey `json:"root"`
+	Place
 }
 
 var nodeName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
@@ -70,19 +123,19 @@ func Load(dir string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := &Identity{dir: dir}
-	if err := json.Unmarshal(text, id); err != nil {
+	var k kept
+	if err := json.Unmarshal(text, &k); err != nil {
 		return nil, fmt.Errorf("read who the node is: %s: %w", filepath.Join(dir, identityFile), err)
 	}
-	if len(id.Root) != ed25519.PublicKeySize || CheckName(id.Name) != nil {
+	if len(k.Root) != ed25519.PublicKeySize || CheckName(k.Name) != nil {
 		return nil, fmt.Errorf("read who the node is: %s is not whole", filepath.Join(dir, identityFile))
 	}
-	return id, nil
+	return &Identity{Name: k.Name, Root: k.Root, place: k.Place, dir: dir}, nil
 }
 
-// Save writes the identity: last of all its files, so that a directory has all of it or nothing.
-func (id *Identity) Save() error {
-	text, err := json.MarshalIndent(id, "", "  ")
+// save writes the identity: last of all its files, so that a directory has all of it or nothing.
+func (id *Identity) save(p *Place) error {
+	text, err := json.MarshalIndent(kept{id.Name, id.Root, *p}, "", "  ")
 	if err != nil {
 		return err
 	}
@@ -101,7 +154,7 @@ func Found(dir, name string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := &Identity{Name: name, Role: Core, Root: public, dir: dir}
+	id := &Identity{Name: name, Root: public, place: Place{Role: Core}, dir: dir}
 	authority, err := newAuthority(root)
 	if err != nil {
 		return nil, err
@@ -114,17 +167,11 @@ func Found(dir, name string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret, err := x509.MarshalPKCS8PrivateKey(root)
-	if err != nil {
-		return nil, err
-	}
-	err = errors.Join(
-		write(filepath.Join(dir, rootFile), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})),
-		id.keep(authority, certificate, key))
+	err = errors.Join(id.keepRoot(root), id.keep(authority, certificate, key))
 	if err != nil {
 		return nil, fmt.Errorf("found a cluster: %w", err)
 	}
-	return id, id.Save()
+	return id, id.save(&id.place)
 }
 
 // keep writes the certificates.
@@ -132,6 +179,15 @@ func (id *Identity) keep(authority, certificate []byte, key []byte) error {
 	return errors.Join(
 		write(filepath.Join(id.dir, AuthorityFile), certificatePEM(authority)),
 		write(filepath.Join(id.dir, PairFile), append(append(certificatePEM(certificate), certificatePEM(authority)...), key...)))
+}
+
+// keepRoot writes the root key.
+func (id *Identity) keepRoot(root ed25519.PrivateKey) error {
+	secret, err := x509.MarshalPKCS8PrivateKey(root)
+	if err != nil {
+		return err
+	}
+	return write(filepath.Join(id.dir, rootFile), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
 }
 
 // RootKey is the root of the cluster, which only cores have. The error is fs.ErrNotExist elsewhere.

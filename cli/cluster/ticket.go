@@ -27,9 +27,23 @@ type Ticket struct {
 
 const ticketPrefix = "fortuna_join_"
 
+// gates are the addresses of the cores' gates, the node's own first.
+func (id *Identity) gates() (all []string) {
+	p := id.Place()
+	if p.Role == Core {
+		all = append(all, p.Listen)
+	}
+	for _, c := range p.Cores {
+		if c.Name != id.Name {
+			all = append(all, c.Gate)
+		}
+	}
+	return all
+}
+
 // Ticket is that of the cluster, which every core knows.
 func (id *Identity) Ticket(root ed25519.PrivateKey) Ticket {
-	return Ticket{Addresses: append([]string{id.Listen}, id.Cores...), Root: id.Root, Secret: derived(root, "join")}
+	return Ticket{Addresses: id.gates(), Root: id.Root, Secret: derived(root, "join")}
 }
 
 // String is the ticket as it is passed on: who has it can join.
@@ -60,10 +74,10 @@ type admission struct {
 }
 
 type admitted struct {
-	Certificate []byte   `json:"certificate"`
-	Authority   []byte   `json:"authority"`
-	Secrets     string   `json:"secrets"` // the key of secrets
-	Cores       []string `json:"cores"`
+	Certificate []byte `json:"certificate"`
+	Authority   []byte `json:"authority"`
+	Secrets     string `json:"secrets"` // the key of secrets
+	Cores       []Seat `json:"cores"`
 }
 
 // joinWithin is how long one core may take to answer.
@@ -92,12 +106,12 @@ func Join(ctx context.Context, dir, name string, role Role, t Ticket) (*Identity
 			last = err
 			continue
 		}
-		id := &Identity{Name: name, Role: role, Root: t.Root, Cores: a.Cores, dir: dir}
+		id := &Identity{Name: name, Root: t.Root, place: Place{Role: role, Cores: a.Cores}, dir: dir}
 		err = errors.Join(id.keep(a.Authority, a.Certificate, key), write(id.Path(SecretsFile), []byte(a.Secrets+"\n")))
 		if err != nil {
 			return nil, err
 		}
-		return id, id.Save()
+		return id, id.save(&id.place)
 	}
 	return nil, fmt.Errorf("join: %w", last)
 }

@@ -26,6 +26,10 @@ type Server struct {
 	Registry *node.Registry
 	// Verify loads a version where it can do no harm, and says what it found out. The error is for people.
 	Verify func(ctx context.Context, v artifact.Version) (Verified, error)
+	// Sharing says what it would mean that nodes have the store too, and Share has them have it, and calls told with what has
+	// been done.
+	Sharing func(ctx context.Context, with []string) (Sharing, error)
+	Share   func(ctx context.Context, with []string, told func(what string)) error
 	// Prove answers a question as only a node of the cluster can.
 	Prove   func(question string) (string, error)
 	Explain func(method, host, path string) Explanation
@@ -137,6 +141,8 @@ func (s *Server) Handler() http.Handler {
 	on("GET /v1/apps/{app}/versions", artifact.Deploy, s.versions)
 	on("GET /v1/apps/{app}/release", artifact.Deploy, s.current)
 	on("POST /v1/apps/{app}/releases", artifact.Deploy, s.release)
+	on("GET /v1/cores", artifact.Admin, s.sharing)
+	on("POST /v1/cores", artifact.Admin, s.share)
 	on("POST /v1/nodes/{name}/wish", artifact.Admin, s.wish)
 	on("DELETE /v1/nodes/{name}", artifact.Admin, s.remove)
 	mux.HandleFunc("GET /v1/proof", func(w http.ResponseWriter, r *http.Request) { // who asks has no token yet

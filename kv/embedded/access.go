@@ -79,6 +79,20 @@ func (s *Server) Admit(outer net.Conn, r Rights) error {
 // carry pipes a connection to the server and shows the pass for it. What it says afterwards is passed on by rest.
 func (s *Server) carry(outer net.Conn, pass string, rest func(to io.Writer, from *bufio.Reader) error) error {
 	defer outer.Close()
+	s.mu.Lock()
+	frozen := s.carried == nil
+	if !frozen {
+		s.carried[outer] = struct{}{}
+	}
+	s.mu.Unlock()
+	if frozen {
+		return errNowhere
+	}
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.carried, outer)
+	}()
 	inner, err := s.nats.InProcessConn()
 	if err != nil {
 		return fmt.Errorf("carry a connection to the state store: %w", err)

@@ -10,8 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -58,6 +60,9 @@ type Server struct {
 	room       room
 	socket     *socket // nil in memory
 	socketPath string
+
+	mu      sync.Mutex
+	carried map[net.Conn]struct{} // connections of others; nil once none are let in
 }
 
 // Solo opens a server that is alone.
@@ -67,7 +72,7 @@ func Solo(o Options) (*Server, error) {
 
 // open starts a server with what configure adds. kind names the store inside of o.Dir.
 func open(o Options, kind string, replicas int, configure func(*server.Options)) (_ *Server, err error) {
-	s := &Server{replicas: replicas, memory: o.Dir == "", room: room{dir: o.Dir}, access: newAccess()}
+	s := &Server{replicas: replicas, memory: o.Dir == "", room: room{dir: o.Dir}, access: newAccess(), carried: map[net.Conn]struct{}{}}
 	defer func() {
 		if err != nil {
 			s.release()
@@ -141,6 +146,20 @@ func (s *Server) Connect(name string, more ...nats.Option) (*nats.Conn, error) {
 		return nil, fmt.Errorf("connect %q to the state store: %w", name, err)
 	}
 	return nc, nil
+}
+
+// Freeze ends the connections of others, and lets no more in: those of Connect, and of lines that lead here, are left.
+func (s *Server) Freeze() {
+	if s.socket != nil {
+		s.socket.close()
+	}
+	s.mu.Lock()
+	all := s.carried
+	s.carried = nil
+	s.mu.Unlock()
+	for c := range all {
+		c.Close()
+	}
 }
 
 // Replicas is how many copies of each bucket the server's cluster keeps.
