@@ -268,3 +268,90 @@ func TestWorker_isNoCore(t *testing.T) {
 		t.Error("a worker proves that it has the root key")
 	}
 }
+
+// Who is to have the store gets the root key when all are ready, and nobody else does.
+func TestAccept(t *testing.T) {
+	c := found(t)
+	var ready []Seat
+	all := make(chan struct{})
+	c.Promote = func(ctx context.Context, self Seat) ([]Seat, error) {
+		if self.Name == "other" {
+			return nil, errors.New("the node other is not being promoted")
+		}
+		c.mu.Lock()
+		ready = append(ready, self)
+		if len(ready) == 2 {
+			close(all)
+		}
+		c.mu.Unlock()
+		select {
+		case <-all:
+			return ready, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	accept := func(name string) (*Identity, error) {
+		id, err := c.join(name, Worker, c.ticket)
+		if err != nil {
+			t.Error(err)
+			return nil, err
+		}
+		return id, id.Accept(ctx, c.Addr().String(), Seat{name, "127.0.0.1:1", "127.0.0.1:2"})
+	}
+	var refused *RefusedError
+	if other, err := accept("other"); !errors.As(err, &refused) {
+		t.Errorf("a node that nobody has invited: %v", err)
+	} else if _, err := other.RootKey(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it has the root key: %v", err)
+	}
+	var wait sync.WaitGroup
+	for _, name := range []string{"w1", "w2"} {
+		wait.Go(func() {
+			id, err := accept(name)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := id.RootKey(); err != nil {
+				t.Error(err)
+			}
+			if again, err := Load(id.Dir()); err != nil || len(again.Place().Promised) != 2 || again.Role() != Worker {
+				t.Errorf("%+v, %v", again, err)
+			}
+			// It shows itself as a core from now on, which a worker cannot.
+			if _, err := id.Prove("a question"); err != nil {
+				t.Error(err)
+			}
+			if err := id.Decline(); err != nil {
+				t.Error(err)
+			}
+			if _, err := id.RootKey(); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("what was given up is kept: %v", err)
+			}
+		})
+	}
+	wait.Wait()
+	for _, bad := range []Seat{{"w3", "", "127.0.0.1:2"}, {"w3", "127.0.0.1:1", "0.0.0.0:2"}, {"w3", "127.0.0.1:0", "127.0.0.1:2"}} {
+		id, err := Load(filepath.Join(c.dir, "other"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := id.Accept(ctx, c.Addr().String(), bad); !errors.As(err, &refused) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	// Somebody without a certificate of the cluster does not get that far.
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: Pinned(c.ticket.Root)}}
+	defer client.CloseIdleConnections()
+	a, err := client.Post("https://"+c.Addr().String()+corePath, "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Body.Close()
+	if a.StatusCode != http.StatusForbidden {
+		t.Errorf("a stranger: %s", a.Status)
+	}
+}

@@ -25,8 +25,8 @@ func (j *journal) Tracef(string, ...any)         {}
 func (j *journal) Warnf(format string, v ...any) { j.say((*slog.Logger).Warn, format, v) }
 func (j *journal) Errorf(format string, v ...any) {
 	level := (*slog.Logger).Error
-	if strings.Contains(format, "connect to route") { // a member that is not there yet, or is away, is tried again
-		level = (*slog.Logger).Warn
+	if strings.Contains(format, "connect to route") { // a member that is not there yet, or is away, is tried again each second
+		level = (*slog.Logger).Debug
 	}
 	j.say(level, format, v)
 }
