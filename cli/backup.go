@@ -230,6 +230,9 @@ func restore(c *cli.Context) error {
 		return err
 	}
 	defer s.close()
+	if s.among {
+		return refused("restore it into a new node, fortuna restore --data <directory>, and then fortuna node promote", "the store of %s is at several nodes, which have it open as long as they run: nothing can be put in its place", s.node)
+	}
 	if s.server == nil && s.project.config.State.External.URL == "" {
 		return refused("end that process, restore, and start it again", "the app runs, and what it remembers of the state would be wrong")
 	}

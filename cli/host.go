@@ -46,6 +46,7 @@ func (m *member) openServer(p *project) error {
 	case place.Role != cluster.Core:
 		return nil
 	case place.Shares():
+		m.behind.Store(true)
 		server, err = m.openAmong(place.Cores)
 	default:
 		_, server, err = m.store.table.source(p, id.Path(aloneDir), m.store.log)
@@ -118,9 +119,13 @@ func (m *member) host(ctx context.Context) error {
 	if err != nil {
 		return failed("", "%v", err)
 	}
-	if place.Shares() {
-		return m.declare(ctx, place.Cores)
+	if !place.Shares() {
+		return nil
 	}
+	if err := m.declare(ctx, place.Cores); err != nil {
+		return err
+	}
+	m.working.Go(m.heal)
 	return nil
 }
 
@@ -212,4 +217,38 @@ func (m *member) storeAddress() (string, error) {
 		return "", fmt.Errorf("where the store is to be reached: %w", err)
 	}
 	return l.Addr().String(), l.Close()
+}
+
+// How a node finds out that it has everything that the others have.
+const (
+	wholeEvery = time.Second
+	wholeLooks = 2 // in a row: a leader that is new may not know yet who is behind
+)
+
+// heal finds out when this node's part of the store has everything. Until then it is not ready: who restarts nodes one by one would
+// take a second one away before the first is back.
+func (m *member) heal() {
+	tick := time.NewTicker(wholeEvery)
+	defer tick.Stop()
+	for looks := 0; looks < wholeLooks; {
+		select {
+		case <-tick.C:
+		case <-m.life.Done():
+			return
+		}
+		ctx, cancel := context.WithTimeout(m.life, stateOpens)
+		behind, err := m.store.values.Behind(ctx, m.identity.Name)
+		cancel()
+		switch {
+		case err != nil:
+			m.house.journal.log.Debug("what the store lacks", "err", err)
+			looks = 0
+		case len(behind) > 0:
+			looks = 0
+		default:
+			looks++
+		}
+	}
+	m.behind.Store(false)
+	m.registry.Tell()
 }

@@ -41,6 +41,7 @@ type member struct {
 	logs       logs
 	kept       *kv.Log     // what they are kept in
 	online     atomic.Bool // the store has been reached
+	behind     atomic.Bool // its part of the store does not have everything yet
 	promise    promise
 	sharingNow atomic.Pointer[gathering] // nil: nobody is being promoted here
 
@@ -139,7 +140,7 @@ func (m *member) audit(ctx context.Context, who, what string) {
 func (m *member) info() node.Info {
 	h, place := m.house, m.identity.Place()
 	i := node.Info{
-		Name: m.identity.Name, Role: string(place.Role), Address: place.Forward, Fortuna: Version, Started: h.measure.begun(),
+		Name: m.identity.Name, Role: string(place.Role), Address: place.Forward, Fortuna: Version, Started: h.measure.begun(), Behind: m.behind.Load(),
 		Draining: h.draining.Load() || m.near.wish.Load() == node.Drain, Apps: map[string]node.App{},
 	}
 	if server := h.server.Load(); server != nil {
@@ -243,6 +244,9 @@ func (m *member) apps() (all []*app) {
 func (m *member) ready() error {
 	if !m.online.Load() && len(*m.sites.Load()) == 0 {
 		return errors.New("the store of the cluster was not reached yet")
+	}
+	if m.behind.Load() {
+		return errors.New("the store here does not have everything yet that it has elsewhere")
 	}
 	if waiting := m.waiting(); len(waiting) > 0 {
 		return fmt.Errorf("the store of the cluster was not reached yet, which %s waits for", strings.Join(waiting, ", "))

@@ -97,6 +97,8 @@ func nodeTable(t *term, s control.Status) {
 			state += ", " + string(n.Wish)
 		case n.State == node.Alive && n.Draining:
 			state = "ends"
+		case n.State == node.Alive && n.Behind:
+			state = "catches up"
 		}
 		since := "-"
 		if !n.Started.IsZero() && n.State != node.Out {

@@ -1,8 +1,12 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -92,6 +96,20 @@ func (l *load) more(n int64, stays func(i int) bool) {
 	}
 }
 
+// ready asks the node whether it is.
+func (n *fleetNode) ready() error {
+	a, err := http.Get(n.admin() + "/readyz")
+	if err != nil {
+		return err
+	}
+	defer a.Body.Close()
+	text, err := io.ReadAll(a.Body)
+	if err == nil && a.StatusCode != 200 {
+		err = errors.New(string(text))
+	}
+	return err
+}
+
 // A cluster whose store is at one node has it at three, while visitors count; from then on any of them is killed, and nobody
 // but those it was answering notices: what was acknowledged is there.
 func TestFleet_promotes(t *testing.T) {
@@ -103,6 +121,12 @@ func TestFleet_promotes(t *testing.T) {
 	plan, trouble, err := f.run("", "node", "promote", "n2", "n3")
 	if err != nil || !strings.Contains(trouble, "Nothing was done") {
 		t.Fatal(plan, trouble, err)
+	}
+	for why, names := range map[string][]string{"three or five": {"n2"}, "no node n4": {"n2", "n4"}, "named twice": {"n2", "n2"}, "has the store": {"n1", "n2"}} {
+		_, trouble, err := f.run("", append([]string{"node", "promote", "--yes"}, names...)...)
+		if err == nil || !strings.Contains(trouble, why) {
+			t.Errorf("%v: %v\n%s", names, err, trouble)
+		}
 	}
 	var away atomic.Pointer[fleetNode]
 	l := f.startLoad(func(n *fleetNode) bool { return away.Load() == n })
@@ -141,6 +165,8 @@ func TestFleet_promotes(t *testing.T) {
 		n.start()
 		away.Store(nil)
 		l.more(3, everybody)
+		// Who takes another one away before this one has everything again, takes two.
+		soon(t, func() error { return n.ready() })
 	}
 	// One that ends in good order loses nothing at all.
 	n := f.nodes[0]
@@ -157,5 +183,45 @@ func TestFleet_promotes(t *testing.T) {
 	t.Logf("%d crashes, %d requests, %d failed", *crashes, l.answered.Load(), l.failed.Load())
 	if l.failed.Load() > 0 {
 		t.Errorf("%d requests failed at nodes that ran", l.failed.Load())
+	}
+}
+
+// A promotion in which a node does not take part leaves everything as it was, and can be made later.
+func TestFleet_promotionGivenUp(t *testing.T) {
+	f := startFleet(t, 3)
+	f.deploy(f.project("shop", map[string]string{"index.js": keptCode, "fortuna.toml": "name = \"shop\"\n[session]\n[kv.NOTES]\n"}))
+	l := f.startLoad(func(n *fleetNode) bool { return n == f.nodes[2] })
+	stays := func(i int) bool { return i%3 != 2 }
+	l.more(3, stays)
+	if err := f.nodes[2].cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	_, trouble, err := f.run("", "node", "promote", "--yes", "n2", "n3")
+	if err == nil || !strings.Contains(trouble, "only 1 of 2 nodes were ready") {
+		t.Errorf("%v\n%s", err, trouble)
+	}
+	l.more(3, stays)
+	soon(t, func() error {
+		for _, name := range []string{"root.key", "store"} {
+			if _, err := os.Stat(filepath.Join(f.nodes[1].data, name)); err == nil {
+				return fmt.Errorf("n2 keeps %s of what was given up", name)
+			}
+		}
+		return nil
+	})
+	if err := f.nodes[2].cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, func() error {
+		_, trouble, err = f.run("", "node", "promote", "--yes", "n2", "n3")
+		if err != nil {
+			return fmt.Errorf("%v\n%s", err, trouble)
+		}
+		return nil
+	})
+	l.more(3, stays)
+	l.end()
+	if l.failed.Load() > 0 {
+		t.Errorf("%d of %d requests failed", l.failed.Load(), l.answered.Load())
 	}
 }

@@ -334,9 +334,23 @@ type copies struct {
 	Leader   string
 	Desired  json.RawMessage // there while members are added
 	Replicas []struct {
+		Name             string
 		Current, Pending bool
 		Lag              uint64
 	}
+}
+
+// has reports whether the member of a name has all of a stream.
+func (c *copies) has(name string) bool {
+	if c.Leader == name {
+		return c.Desired == nil
+	}
+	for _, r := range c.Replicas {
+		if r.Name == name {
+			return c.Leader != "" && r.Current && !r.Pending && r.Lag == 0
+		}
+	}
+	return c.Leader != "" // none of it is to be there
 }
 
 // made reports whether there are n.

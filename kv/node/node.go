@@ -31,6 +31,7 @@ type Info struct {
 	Fortuna  string         `json:"fortuna"` // its version
 	Started  time.Time      `json:"started"`
 	Draining bool           `json:"draining,omitempty"` // it wants no requests
+	Behind   bool           `json:"behind,omitempty"`   // its part of the store does not have everything yet
 	Load     Load           `json:"load"`
 	Apps     map[string]App `json:"apps,omitempty"`
 }
