@@ -101,8 +101,9 @@ func TestFleet_partition(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBridge(t, id["cores"].([]any)[0].(string))
-	id["cores"] = []string{b.listener.Addr().String()}
+	core := id["cores"].([]any)[0].(map[string]any)
+	b := newBridge(t, core["gate"].(string))
+	core["gate"] = b.listener.Addr().String()
 	if text, err = json.Marshal(id); err == nil {
 		err = os.WriteFile(file, text, 0o600)
 	}

@@ -47,6 +47,7 @@ type bench struct {
 	tools    *toolbox
 	dir      string    // everything written while measuring; removed at the end
 	progress io.Writer // for the person who waits
+	upstream int       // port that the proxies lead to which are started next
 }
 
 type options struct {

@@ -56,7 +56,7 @@ func TestParseOptions_refuses(t *testing.T) {
 }
 
 func TestPeers_haveTheirFiles(t *testing.T) {
-	for _, p := range peers {
+	for _, p := range append(hopPeers, peers...) {
 		for _, from := range p.files {
 			text, err := apps.ReadFile("apps/" + from)
 			if err != nil {

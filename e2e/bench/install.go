@@ -41,7 +41,7 @@ var npmPrograms = map[string]string{
 }
 
 // debianPackages hold the programs that npm does not have.
-var debianPackages = map[string]string{"nginx": "nginx", "caddy": "caddy", "njs": "libnginx-mod-http-js", "node": "nodejs", "redis-server": "redis-server", "wrk": "wrk"}
+var debianPackages = map[string]string{"nginx": "nginx", "caddy": "caddy", "haproxy": "haproxy", "njs": "libnginx-mod-http-js", "node": "nodejs", "redis-server": "redis-server", "wrk": "wrk"}
 
 // toolbox is where the programs are.
 type toolbox struct {
@@ -203,7 +203,7 @@ func (b *bench) debianProgram(name string) string {
 	if path, err := exec.LookPath(name); err == nil {
 		return path
 	}
-	if files := b.debianFiles("usr/bin/" + name); len(files) > 0 {
+	if files := b.debianFiles("usr/bin/"+name, "usr/sbin/"+name); len(files) > 0 {
 		return files[0]
 	}
 	return ""
@@ -229,7 +229,7 @@ func (b *bench) locate(ctx context.Context, t *toolbox, name string) error {
 	for _, path := range candidates {
 		version := "--version"
 		switch name {
-		case "nginx", "wrk":
+		case "nginx", "wrk", "haproxy":
 			version = "-v"
 		case "caddy":
 			version = "version"

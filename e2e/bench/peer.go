@@ -25,6 +25,7 @@ type peer struct {
 type setting struct {
 	Port      int
 	NjsModule string
+	Upstream  int // port of the node that a proxy carries requests to
 }
 
 // peers are all servers. The app is theirs as the same bundle; an entry only binds it to a port.

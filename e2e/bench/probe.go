@@ -34,6 +34,7 @@ var probes = []probe{
 	{"overload", "ten times as many requests as can be computed; server on every core, and the load beside it", overload, nil},
 	{"drain", "SIGTERM while handlers of 10 s are in flight must lose none of them", drained, nil},
 	{"sessions", "sessions, keys and values, beside express-session and bun with Redis; with what keeps the state on one core", sessions, []string{"node", "bun", "redis"}},
+	{"hop", "a request that another node answers, beside haproxy, nginx and caddy; CPU of what carries it alone", hop, []string{"haproxy", "nginx", "caddy"}},
 	{"idle", "what waiting costs", idle, nil},
 }
 
@@ -98,7 +99,7 @@ func number(v float64) string {
 
 // peerOf is the peer of that name.
 func peerOf(name string) peer {
-	for _, p := range []peer{caddyPeer, redisPeer} {
+	for _, p := range append([]peer{caddyPeer, redisPeer}, hopPeers...) {
 		if p.name == name {
 			return p
 		}

@@ -39,7 +39,7 @@ func (b *bench) start(ctx context.Context, p peer, dir, cpu string, before ...st
 	if err != nil {
 		return nil, err
 	}
-	values := setting{Port: port, NjsModule: b.tools.njs}
+	values := setting{Port: port, NjsModule: b.tools.njs, Upstream: b.upstream}
 	if err := p.place(dir, values); err != nil {
 		return nil, err
 	}
