@@ -50,25 +50,24 @@ const (
 	Ready    State = "ready"
 	Suspect  State = "suspect"  // no heartbeat for 3 s: used if no other is ready
 	Ejected  State = "ejected"  // it failed: used if no other is there
+	Out      State = "out"      // no heartbeat for 5 s: used if none of the others is there
 	Draining State = "draining" // never used, nor are those below
-	Out      State = "out"      // no heartbeat for 5 s
 	NoApp    State = "no_app"   // it cannot serve the app
 	Tried    State = "tried"    // this request has failed there
 )
 
 // state is that of p for an app. "" is any app.
 func (p *peer) state(n *Node, app string, now time.Time) State {
-	silent := now.Sub(n.Seen)
-	switch {
-	case n.Draining:
+	if n.Draining {
 		return Draining
-	case silent > outAfter:
-		return Out
 	}
 	if _, ok := n.Apps[app]; !ok && n.Apps != nil && app != "" {
 		return NoApp
 	}
+	silent := now.Sub(n.Seen)
 	switch {
+	case silent > outAfter:
+		return Out
 	case p.ejected(now):
 		return Ejected
 	case silent > suspectAfter:

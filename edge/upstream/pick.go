@@ -25,14 +25,15 @@ type Decision struct {
 	Candidates []Candidate
 }
 
-// Pick returns the node that a request for an app would go to; ok is false when there is none. session is the visitor's,
-// or "". Who is picked has not been given anything: Forward picks for itself.
+// Pick returns the node that a request for an app would go to; ok is false when there is none that was heard of lately.
+// session is the visitor's, or "". Who is picked has not been given anything: Forward picks for itself.
 func (p *Pool) Pick(q *exchange.Request, app, session string) (node Node, ok bool) {
 	c := p.pick(q, app, session, nil)
 	if c == nil {
 		return Node{}, false
 	}
-	return *c.node.Load(), true
+	n := c.node.Load()
+	return *n, c.state(n, app, p.now()) != Out
 }
 
 // pick chooses among the nodes of the best state that there is.
@@ -62,7 +63,9 @@ func (p *Pool) eligible(into []*peer, app string, tried []*peer, now time.Time) 
 	return into, best
 }
 
-func (s State) usable() bool { return s == Ready || s == Suspect || s == Ejected }
+// usable says who may be chosen when nobody is better. One that is not heard of any more may serve all the same, when it is
+// what tells of nodes that is away or slow: trying it is better than to refuse, which is the alternative.
+func (s State) usable() bool { return s == Ready || s == Suspect || s == Ejected || s == Out }
 
 // better reports whether s is used before t; both are usable.
 func (s State) better(t State) bool {
@@ -72,8 +75,10 @@ func (s State) better(t State) bool {
 			return 0
 		case Suspect:
 			return 1
+		case Ejected:
+			return 2
 		}
-		return 2
+		return 3
 	}
 	return rank(s) < rank(t)
 }
@@ -132,12 +137,12 @@ func why(s, best State) string {
 	switch {
 	case s == Draining:
 		return "it is draining"
-	case s == Out:
-		return "no heartbeat for " + outAfter.String()
 	case s == NoApp:
 		return "it cannot serve the app"
 	case s == best:
 		return ""
+	case s == Out:
+		return "no heartbeat for " + outAfter.String()
 	case s == Ejected:
 		return "requests failed there, and others are well"
 	case s == Suspect:

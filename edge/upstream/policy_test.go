@@ -256,6 +256,12 @@ func TestExplain(t *testing.T) {
 	if n, ok := p.Pick(anything(0), "shop", ""); ok {
 		t.Errorf("got %v", n)
 	}
+	// Who has a request that nobody else can answer tries even one that is not heard of: perhaps it is the news that is late.
+	for _, k := range p.Explain(anything(0), "shop", "").Candidates {
+		if silent := k.Node.Name == "silent" || k.Node.Name == "dead"; k.State == upstream.Out != silent || k.Chosen && !silent {
+			t.Errorf("got %+v", k)
+		}
+	}
 }
 
 // A node that is new, or back, begins with a small share.
