@@ -119,8 +119,8 @@ func (m *member) host(ctx context.Context) error {
 	if err != nil {
 		return failed("", "%v", err)
 	}
-	if !place.Shares() {
-		return nil
+	if !place.Shares() { // of a promotion that this process's forerunner did not finish, nothing is true
+		return m.dismiss(ctx)
 	}
 	if err := m.declare(ctx, place.Cores); err != nil {
 		return err

@@ -127,6 +127,18 @@ func (m *member) sharing(ctx context.Context, names []string) (plan control.Shar
 	return plan, err
 }
 
+// dismiss tells the nodes that are to have the store too that they are not.
+func (m *member) dismiss(ctx context.Context) error {
+	now, err := m.topologies.Get(ctx)
+	if err == nil && len(now.Invited) > 0 {
+		_, err = m.topologies.Change(ctx, func(t *node.Topology) error {
+			t.Invited = nil
+			return nil
+		})
+	}
+	return err
+}
+
 // settleWithin is how long the nodes may take to agree on a leader of their new store.
 const settleWithin = time.Minute
 
@@ -158,8 +170,7 @@ func (m *member) share(ctx context.Context, names []string, told func(what strin
 		if err != nil { // those who have accepted wait for this
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), acceptWithin)
 			defer cancel()
-			_, undone := m.topologies.Change(last, func(t *node.Topology) error { t.Invited = nil; return nil })
-			err = errors.Join(err, undone)
+			err = errors.Join(err, m.dismiss(last))
 		}
 	}()
 	select {

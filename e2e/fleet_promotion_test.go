@@ -228,3 +228,45 @@ func TestFleet_promotionGivenUp(t *testing.T) {
 		t.Errorf("%d of %d requests failed", l.failed.Load(), l.answered.Load())
 	}
 }
+
+// A node that dies while it shares its store has it alone when it is back, and can share it then.
+func TestFleet_promotionCutShort(t *testing.T) {
+	f := startFleet(t, 3)
+	f.deploy(f.project("shop", map[string]string{"index.js": keptCode, "fortuna.toml": keptConfig}))
+	v := newVisitor()
+	if _, body := v.ask(f.nodes[1].asNode(), "/"); body != "1" {
+		t.Fatal(body)
+	}
+	if err := f.nodes[2].cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		_, _, _ = f.run("", "node", "promote", "--yes", "n2", "n3") // the node that is asked dies
+	}()
+	soon(t, func() error { // one of them waits for the other
+		if text := f.nodes[0].log.String(); !strings.Contains(text, "the store is shared with") {
+			return errors.New("nobody is promoted yet")
+		}
+		return nil
+	})
+	f.nodes[0].crash()
+	<-gone
+	if err := f.nodes[2].cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	f.nodes[0].start()
+	soon(t, func() error {
+		_, trouble, err := f.run("", "node", "promote", "--yes", "n2", "n3")
+		if err != nil {
+			return fmt.Errorf("%v\n%s", err, trouble)
+		}
+		return nil
+	})
+	for i, n := range f.nodes {
+		if status, body := v.ask(n.asNode(), "/"); status != 200 || body != fmt.Sprint(i+2) {
+			t.Errorf("%s: %d %q", n.name, status, body)
+		}
+	}
+}
