@@ -110,6 +110,7 @@ func (l *Line) Connect(name string, more ...nats.Option) (*nats.Conn, error) {
 	options := append([]nats.Option{
 		nats.SetCustomDialer(l), nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectWait(100 * time.Millisecond),
 		nats.ReconnectJitter(50*time.Millisecond, 0), nats.RetryOnFailedConnect(true), nats.IgnoreDiscoveredServers(),
+		nats.SkipHostLookup(), // the name is nobody's, and a resolver may take 5 s to say so
 		nats.TokenHandler(func() string {
 			if t := l.now(); t != nil {
 				return t.pass

@@ -127,7 +127,7 @@ func (r *Running) Dial(string, string) (c net.Conn, err error) {
 
 // Connect gives a connection to the server.
 func (r *Running) Connect(name string, more ...nats.Option) (*nats.Conn, error) {
-	options := append([]nats.Option{nats.SetCustomDialer(r), nats.Name(name), nats.NoReconnect()}, more...)
+	options := append([]nats.Option{nats.SetCustomDialer(r), nats.Name(name), nats.NoReconnect(), nats.SkipHostLookup()}, more...)
 	nc, err := nats.Connect("nats://"+socketName, options...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the state in %q: %w", r.dir, err)
