@@ -7,7 +7,6 @@ import (
 	"crypto/subtle"
 	"crypto/tls"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -141,21 +140,16 @@ func (g *Gate) admit(ctx context.Context, root ed25519.PrivateKey, a admission) 
 	if a.Role != Worker && a.Role != Balancer {
 		return out, fmt.Errorf("a node joins as %s or %s, got %q", Worker, Balancer, a.Role)
 	}
-	text, err := os.ReadFile(g.Identity.Path(AuthorityFile))
-	if err != nil {
+	if out.Authority, err = g.Identity.authority(); err != nil {
 		return out, err
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return out, errors.New("the authority's certificate cannot be read")
 	}
 	secrets, err := os.ReadFile(g.Identity.Path(SecretsFile))
 	if err != nil {
 		return out, err
 	}
-	out.Authority, out.Secrets = block.Bytes, string(secrets)
+	out.Secrets = string(secrets)
 	out.Cores = g.Identity.Place().Cores
-	if out.Certificate, err = issue(root, block.Bytes, a.Request, a.Name, a.Role); err != nil {
+	if out.Certificate, err = issue(root, out.Authority, a.Request, a.Name, a.Role); err != nil {
 		return out, err
 	}
 	return out, g.Enrol(ctx, a.Name, a.Role)

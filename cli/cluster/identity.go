@@ -181,6 +181,19 @@ func (id *Identity) keep(authority, certificate []byte, key []byte) error {
 		write(filepath.Join(id.dir, PairFile), append(append(certificatePEM(certificate), certificatePEM(authority)...), key...)))
 }
 
+// authority is the certificate that those of all nodes lead to.
+func (id *Identity) authority() ([]byte, error) {
+	text, err := os.ReadFile(id.Path(AuthorityFile))
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, fmt.Errorf("%s is no PEM file", id.Path(AuthorityFile))
+	}
+	return block.Bytes, nil
+}
+
 // keepRoot writes the root key.
 func (id *Identity) keepRoot(root ed25519.PrivateKey) error {
 	secret, err := x509.MarshalPKCS8PrivateKey(root)

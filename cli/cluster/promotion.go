@@ -1,20 +1,16 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -43,29 +39,8 @@ func (id *Identity) Accept(ctx context.Context, gate string, self Seat) error {
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(readiness{request, self.Gate, self.Store})
-	if err != nil {
-		return err
-	}
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+gate+corePath, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	answer, err := client.Do(q)
-	if err != nil {
-		return fmt.Errorf("become a core: %w", err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, admissionBytesMax))
-	if err != nil {
-		return fmt.Errorf("become a core: %w", err)
-	}
-	if answer.StatusCode != http.StatusOK {
-		return &RefusedError{Address: gate, Why: strings.TrimSpace(string(text))}
-	}
 	var a promoted
-	if err := json.Unmarshal(text, &a); err != nil {
+	if err := ask(ctx, gate, corePath, config, readiness{request, self.Gate, self.Store}, &a); err != nil {
 		return fmt.Errorf("become a core: %w", err)
 	}
 	if len(a.Root) != ed25519.SeedSize {
@@ -81,11 +56,8 @@ func (id *Identity) Accept(ctx context.Context, gate string, self Seat) error {
 	return id.Change(func(p *Place) { p.Promised, p.Listen, p.Store = a.Cores, self.Gate, self.Store })
 }
 
-// Decline forgets a promise that came to nothing, and what was given with it. A node that has the store keeps all of it.
+// Decline forgets a promise that came to nothing, and what was given with it.
 func (id *Identity) Decline() error {
-	if id.Role() == Core {
-		return id.Change(func(p *Place) { p.Promised = nil })
-	}
 	err := os.Remove(id.Path(rootFile))
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
@@ -126,19 +98,14 @@ func (g *Gate) entrust(ctx context.Context, name string, ready readiness) (out p
 	if err != nil {
 		return out, err
 	}
-	text, err := os.ReadFile(g.Identity.Path(AuthorityFile))
-	if err != nil {
+	if out.Authority, err = g.Identity.authority(); err != nil {
 		return out, err
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return out, errors.New("the authority's certificate cannot be read")
 	}
 	if out.Cores, err = g.Promote(ctx, Seat{name, ready.Gate, ready.Store}); err != nil {
 		return out, err
 	}
-	out.Authority, out.Root = block.Bytes, root.Seed()
-	out.Certificate, err = issue(root, block.Bytes, ready.Request, name, Core)
+	out.Root = root.Seed()
+	out.Certificate, err = issue(root, out.Authority, ready.Request, name, Core)
 	return out, err
 }
 

@@ -95,13 +95,12 @@ func Join(ctx context.Context, dir, name string, role Role, t Ticket) (*Identity
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(admission{t.Secret, name, role, request})
-	if err != nil {
-		return nil, err
-	}
 	var last error
 	for _, address := range t.Addresses {
-		a, err := ask(ctx, address, t.Root, body)
+		var a admitted
+		once, cancel := context.WithTimeout(ctx, joinWithin)
+		err := ask(once, address, joinPath, Pinned(t.Root), admission{t.Secret, name, role, request}, &a)
+		cancel()
 		if err != nil {
 			last = err
 			continue
@@ -116,27 +115,30 @@ func Join(ctx context.Context, dir, name string, role Role, t Ticket) (*Identity
 	return nil, fmt.Errorf("join: %w", last)
 }
 
-func ask(ctx context.Context, address string, root ed25519.PublicKey, body []byte) (a admitted, err error) {
-	ctx, cancel := context.WithTimeout(ctx, joinWithin)
-	defer cancel()
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: Pinned(root), DisableKeepAlives: true}}
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+address+joinPath, bytes.NewReader(body))
+// ask asks a core, by the certificates of config, and reads its answer into answer. The error is a *RefusedError when it says no.
+func ask(ctx context.Context, address, path string, config *tls.Config, question, answer any) error {
+	body, err := json.Marshal(question)
 	if err != nil {
-		return a, err
+		return err
 	}
-	answer, err := client.Do(q)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+address+path, bytes.NewReader(body))
 	if err != nil {
-		return a, err
+		return err
 	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, admissionBytesMax))
+	said, err := client.Do(q)
 	if err != nil {
-		return a, err
+		return err
 	}
-	if answer.StatusCode != http.StatusOK {
-		return a, &RefusedError{Address: address, Why: strings.TrimSpace(string(text))}
+	defer said.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(said.Body, admissionBytesMax))
+	if err != nil {
+		return err
 	}
-	return a, json.Unmarshal(text, &a)
+	if said.StatusCode != http.StatusOK {
+		return &RefusedError{Address: address, Why: strings.TrimSpace(string(text))}
+	}
+	return json.Unmarshal(text, answer)
 }
 
 // RefusedError is a core that does not let the node join.

@@ -63,7 +63,8 @@ func (m *Members) get(ctx context.Context, name string, need kv.Need) (member Me
 	return member, e.Rev, err
 }
 
-// Change changes a member, or makes one: change gets what is there, or the zero Member, and may refuse.
+// Change changes a member, or makes one: change gets what is there, or the zero Member, and may refuse. What stays as it was is
+// not written.
 func (m *Members) Change(ctx context.Context, name string, change func(*Member) error) error {
 	for {
 		member, rev, err := m.get(ctx, name, kv.Need{Leader: true})
@@ -71,6 +72,7 @@ func (m *Members) Change(ctx context.Context, name string, change func(*Member) 
 		if errors.Is(err, kv.ErrNotFound) {
 			check, err = kv.IfNew(), nil
 		}
+		before := member
 		if err == nil {
 			err = change(&member)
 		}
@@ -78,6 +80,9 @@ func (m *Members) Change(ctx context.Context, name string, change func(*Member) 
 			return err
 		}
 		member.Name = name
+		if member == before {
+			return nil
+		}
 		text, err := json.Marshal(member)
 		if err != nil {
 			return err
