@@ -150,6 +150,7 @@ func TestWorkerRights_filter(t *testing.T) {
 	for said, want := range map[string]bool{
 		"PUB $JS.API.DIRECT.GET.KV_values.$KV.values.a " + inboxOf("w1") + ".x 0\r\n\r\n": true,
 		consumer(`{"config":{"filter_subject":"$KV.values.>"}}`):                          true,
+		consumer(`{"config":{"deliver_subject":"` + inboxOf("w1") + `.x"}}`):              true,
 		"HPUB fortuna.channel.shop 12 14\r\nNATS/1.0\r\n\r\nhi\r\n":                       true,
 
 		"PUB $JS.API.DIRECT.GET.KV_values.$KV.values.a $KV.cluster.members.n3 0\r\n\r\n":        false,
@@ -159,9 +160,12 @@ func TestWorkerRights_filter(t *testing.T) {
 		"pub $JS.API.DIRECT.GET.KV_values.a $KV.cluster.members.n3 0\r\n\r\n":                   false,
 		"PUB  $JS.API.DIRECT.GET.KV_values.a $KV.cluster.members.n3 0\r\n\r\n":                  false,
 		"PUB a b c 0\r\n\r\n": false, "PUB a -1\r\n\r\n": false, "PUB a 9999999\r\n": false, "HPUB a 9 2\r\n": false, "PUB a 0\n\n": false,
-		consumer(`{"config":{"deliver_subject":"fortuna.kv.cluster.members.n3"}}`): false,
-		consumer(`{"config":{"DELIVER_SUBJECT":"x"}}`):                             false,
-		consumer(`{"config":{"deliver_subject":"","deliver_subject":"x"}}`):        false,
+		consumer(`{"config":{"deliver_subject":"fortuna.kv.cluster.members.n3"}}`):                 false,
+		consumer(`{"config":{"DELIVER_SUBJECT":"x"}}`):                                             false,
+		consumer(`{"config":{"deliver_subject":"","deliver_subject":"x"}}`):                        false,
+		consumer(`{"config":{"deliver_subject":"` + inboxOf("w1") + `.x","deliver_subject":"x"}}`): false,
+		consumer(`{"config":{"deliver_subject":"` + inboxOf("w1") + `.x","DELIVER_SUBJECT":"x"}}`): false,
+		consumer(`{"config":{"deliver_subject":"` + inboxOf("w2") + `.x"}}`):                       false,
 		consumer("nonsense"): false,
 		"CONNECT {}\r\n":     false, "INFO {}\r\n": false, "A+ x\r\n": false,
 	} {

@@ -363,3 +363,31 @@ func TestSpace_noRoom(t *testing.T) {
 		t.Errorf("with room: %v", err)
 	}
 }
+
+// A list asked for by any member is answered as soon as the store can: none waits until its consumer is given up, for 10 s.
+func TestList_cluster(t *testing.T) {
+	sources := three(t)
+	for i, source := range sources {
+		s, err := kv.Open(source, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		b, err := s.Bucket(t.Context(), kv.Config{Name: "lists"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		space := b.Space("shop")
+		if _, err := space.Put(t.Context(), kv.Write{Key: fmt.Sprint("k", i), Value: []byte("v")}); err != nil {
+			t.Fatal(err)
+		}
+		for range 40 {
+			ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+			page, err := space.List(ctx, "", "", 10)
+			cancel()
+			if err != nil || len(page.Entries) != i+1 {
+				t.Fatalf("member %d lists %d keys, want %d: %v", i, len(page.Entries), i+1, err)
+			}
+		}
+	}
+}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // ListKeysMax bounds the keys that one listing may find: they are sorted in memory, about 200 bytes each.
@@ -132,61 +131,35 @@ func (s *Space) History(ctx context.Context, key string) ([]Entry, error) {
 		return nil, err
 	}
 	var all []Entry
-	err = s.b.read(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{subject}, DeliverPolicy: jetstream.DeliverAllPolicy,
-	}, func(_ string, e Entry) error {
+	err = s.b.read(ctx, subject, func(_ string, e Entry) error {
 		e.Key = key
 		all = append(all, e)
 		return nil
-	})
+	}, nats.DeliverAll())
 	return all, err
 }
 
 // each calls f for the last entry of each subject, without its value.
 func (b *Bucket) each(ctx context.Context, filter string, f func(subject string, e Entry) error) error {
-	return b.read(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{filter}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, HeadersOnly: true,
-	}, f)
+	return b.read(ctx, filter, f, nats.DeliverLastPerSubject(), nats.HeadersOnly())
 }
 
 // read calls f for what is stored now, in order.
-func (b *Bucket) read(ctx context.Context, cfg jetstream.OrderedConsumerConfig, f func(subject string, e Entry) error) error {
-	cfg.InactiveThreshold = 10 * time.Second
-	c, err := b.s.js.OrderedConsumer(ctx, b.stream, cfg)
+func (b *Bucket) read(ctx context.Context, subject string, f func(subject string, e Entry) error, from ...nats.SubOpt) error {
+	r, err := b.s.read(ctx, b.stream, subject, from...)
 	if err != nil {
-		return refusalOf(err)
+		return err
 	}
-	defer func() { // a stream has room for a thousand; one that is not deleted goes when it has been idle
-		_ = b.s.nc.Publish("$JS.API.CONSUMER.DELETE."+b.stream+"."+c.CachedInfo().Name, nil)
-	}()
-	if c.CachedInfo().NumPending == 0 {
-		return nil
-	}
-	messages, err := c.Messages(jetstream.PullMaxMessages(2000))
-	if err != nil {
-		return refusalOf(err)
-	}
-	defer messages.Stop()
-	stop := context.AfterFunc(ctx, messages.Stop)
-	defer stop()
-	for {
-		m, err := messages.Next()
-		switch {
-		case ctx.Err() != nil:
-			return fmt.Errorf("%w: %v", ErrUnavailable, ctx.Err())
-		case err != nil:
-			return refusalOf(err)
-		}
-		meta, err := m.Metadata()
+	defer r.end()
+	for left := r.pending; left > 0; {
+		m, meta, err := r.next(ctx)
 		if err != nil {
 			return refusalOf(err)
 		}
-		e := entryOf(nats.Header(m.Headers()), m.Data(), meta.Sequence.Stream, meta.Timestamp)
-		if err := f(m.Subject(), e); err != nil {
+		left = meta.NumPending
+		if err := f(m.Subject, entryOf(m.Header, m.Data, meta.Sequence.Stream, meta.Timestamp)); err != nil {
 			return err
 		}
-		if meta.NumPending == 0 {
-			return nil
-		}
 	}
+	return nil
 }

@@ -55,47 +55,35 @@ func (l *Log) Append(of string, p []byte) error {
 // Read calls f with the entries of somebody's since a time, oldest first, until there are none or, with follow, until ctx ends. The
 // error is f's, or that of the store.
 func (l *Log) Read(ctx context.Context, of string, since time.Time, follow bool, f func(p []byte) error) error {
-	c, err := l.s.js.OrderedConsumer(ctx, l.stream, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{l.base + escapeField(of)}, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
-		InactiveThreshold: 10 * time.Second,
-	})
+	r, err := l.s.read(ctx, l.stream, l.base+escapeField(of), nats.StartTime(since))
 	if err != nil {
-		return refusalOf(err)
+		return err
 	}
-	defer func() {
-		_ = l.s.nc.Publish("$JS.API.CONSUMER.DELETE."+l.stream+"."+c.CachedInfo().Name, nil) // else it goes when it has been idle
-	}()
-	if c.CachedInfo().NumPending == 0 && !follow {
-		return nil
-	}
-	messages, err := c.Messages(jetstream.PullMaxMessages(100))
-	if err != nil {
-		return refusalOf(err)
-	}
-	defer messages.Stop()
-	stop := context.AfterFunc(ctx, messages.Stop)
-	defer stop()
-	for {
-		m, err := messages.Next(jetstream.NextMaxWait(attempt))
+	defer r.end()
+	for left := r.pending; left > 0 || follow; {
+		m, meta, err := l.next(ctx, r, follow)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, nats.ErrTimeout) && follow:
-			continue
-		case errors.Is(err, nats.ErrTimeout): // what was left has made room for others
+		case errors.Is(err, context.DeadlineExceeded): // what was left has made room for others
 			return nil
 		case err != nil:
 			return refusalOf(err)
 		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return refusalOf(err)
-		}
-		if err := f(m.Data()); err != nil {
+		left = meta.NumPending
+		if err := f(m.Data); err != nil {
 			return err
 		}
-		if meta.NumPending == 0 && !follow {
-			return nil
-		}
 	}
+	return nil
+}
+
+// next waits for an entry; only who follows waits until there is one.
+func (l *Log) next(ctx context.Context, r *reading, follow bool) (*nats.Msg, *nats.MsgMetadata, error) {
+	if follow {
+		return r.next(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*beatEvery+attempt)
+	defer cancel()
+	return r.next(ctx)
 }

@@ -27,6 +27,7 @@ const retryAfter = 100 * time.Millisecond
 type Store struct {
 	nc      *nats.Conn
 	js      jetstream.JetStream
+	push    nats.JetStreamContext // what js has no ordered consumers for
 	source  Source
 	storage jetstream.StorageType
 	full    func(n int) bool // n more bytes have no room; nil when nobody here knows
@@ -51,7 +52,12 @@ func Open(src Source, name string) (*Store, error) {
 		nc.Close()
 		return nil, fmt.Errorf("open the state store: %w", err)
 	}
-	s := &Store{nc: nc, js: js, source: src}
+	push, err := nc.JetStream()
+	if err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("open the state store: %w", err)
+	}
+	s := &Store{nc: nc, js: js, push: push, source: src}
 	if disk, ok := src.(interface{ Full(n int) bool }); ok {
 		s.full = disk.Full
 	}

@@ -102,8 +102,8 @@ func pass(out *bufio.Writer, from *bufio.Reader, line []byte, inbox string) erro
 	if err := json.Unmarshal(body[header:size], &request); err != nil {
 		return fmt.Errorf("a request for a consumer that cannot be read: %w", err)
 	}
-	if request.Config.Deliver != "" {
-		return fmt.Errorf("a consumer that delivers to %q: a guest fetches", request.Config.Deliver)
+	if to := request.Config.Deliver; to != "" && !strings.HasPrefix(to, inbox+".") {
+		return fmt.Errorf("a consumer that delivers to %q, which is not its own", to)
 	}
 	if _, err := out.Write(line); err != nil {
 		return err
