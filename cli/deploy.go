@@ -86,9 +86,19 @@ func deploy(c *cli.Context, r *reached, a *parcel) error {
 	t, ctx, app := processOf(c).term, c.Context, a.version.App
 	t.note("%s", t.err.paint(dim, "Cluster "+r.name))
 	out := deployment{App: app}
-	if err := a.upload(ctx, t, r, &out); err != nil {
+	var err error
+	out.Uploaded, out.Bytes, err = a.upload(ctx, r, func(done, all, bytes int) {
+		if t.err.terminal {
+			t.print(t.err, uploadedPart(done, all, bytes))
+		}
+	})
+	if t.err.terminal && out.Uploaded > 0 {
+		t.print(t.err, "\r\x1b[K")
+	}
+	if err != nil {
 		return err
 	}
+	t.note("Uploaded %d of %d files, %s", out.Uploaded, len(a.contents), kilobytes(out.Bytes))
 	made, err := r.Version(ctx, a.version)
 	if err != nil {
 		return remoteProblem(err)
@@ -111,11 +121,11 @@ func deploy(c *cli.Context, r *reached, a *parcel) error {
 	return putInForce(c, r, rel, out)
 }
 
-// upload sends the contents that the cluster does not have.
-func (a *parcel) upload(ctx context.Context, t *term, r *reached, out *deployment) error {
+// upload sends the contents that the cluster does not have, and calls told after each.
+func (a *parcel) upload(ctx context.Context, r *reached, told func(done, all, bytes int)) (files, bytes int, err error) {
 	missing, err := r.Missing(ctx, a.version.App, slices.Sorted(maps.Keys(a.contents)))
 	if err != nil {
-		return remoteProblem(err)
+		return 0, 0, remoteProblem(err)
 	}
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
@@ -123,7 +133,7 @@ func (a *parcel) upload(ctx context.Context, t *term, r *reached, out *deploymen
 	for _, sum := range missing {
 		data, ok := a.contents[sum]
 		if !ok {
-			return failed("", "the cluster asks for a file that is none of the version: %q", sum)
+			return 0, 0, failed("", "the cluster asks for a file that is none of the version: %q", sum)
 		}
 		g.Go(func() error {
 			if err := r.Upload(ctx, a.version.App, data); err != nil {
@@ -131,23 +141,13 @@ func (a *parcel) upload(ctx context.Context, t *term, r *reached, out *deploymen
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			out.Uploaded++
-			out.Bytes += len(data)
-			if t.err.terminal {
-				t.print(t.err, uploadedPart(out.Uploaded, len(missing), out.Bytes))
-			}
+			files++
+			bytes += len(data)
+			told(files, len(missing), bytes)
 			return nil
 		})
 	}
-	err = g.Wait()
-	if t.err.terminal && len(missing) > 0 {
-		t.print(t.err, "\r\x1b[K")
-	}
-	if err != nil {
-		return remoteProblem(err)
-	}
-	t.note("Uploaded %d of %d files, %s", len(missing), len(a.contents), kilobytes(out.Bytes))
-	return nil
+	return files, bytes, remoteProblem(g.Wait())
 }
 
 // putInForce puts a release in force after the one that is, and tells what becomes of it. A release that another one has
@@ -158,11 +158,11 @@ func putInForce(c *cli.Context, r *reached, rel artifact.Release, out deployment
 	if err != nil {
 		return remoteProblem(err)
 	}
-	rel.Counter, rel.Created = now.Counter+1, time.Now().UTC().Truncate(time.Millisecond)
-	out.App, out.Version, out.Canary, out.Counter, out.Nodes = rel.App, rel.Version, rel.Canary, rel.Counter, []control.Step{}
 	if now.Version != rel.Version {
 		out.Former = now.Version
 	}
+	rel = after(now, rel)
+	out.App, out.Version, out.Canary, out.Counter, out.Nodes = rel.App, rel.Version, rel.Canary, rel.Counter, []control.Step{}
 	failures := 0
 	err = r.Release(ctx, rel, c.Duration("wait"), func(s control.Step) {
 		switch {
@@ -206,6 +206,12 @@ func putInForce(c *cli.Context, r *reached, rel artifact.Release, out deployment
 		return &problem{exitUnreachable, fmt.Sprintf("%d nodes have said nothing within %v; they serve the version when they can", out.Missing, c.Duration("wait")), "fortuna status"}
 	}
 	return nil
+}
+
+// after is rel as the release that follows now.
+func after(now, rel artifact.Release) artifact.Release {
+	rel.Counter, rel.Created = now.Counter+1, time.Now().UTC().Truncate(time.Millisecond)
+	return rel
 }
 
 // loadProblem shows why a bundle does not load.

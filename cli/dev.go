@@ -25,6 +25,7 @@ func devCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Value: 8787, Usage: "`port` to listen on; 0 takes a free one"},
 			&cli.StringFlag{Name: "host", Value: "127.0.0.1", Usage: "`address` to listen on; 0.0.0.0 lets the network in"},
+			&cli.IntFlag{Name: "nodes", Usage: "serve it on so many `nodes`, each a process, behind a balancer: keys kill them, slow them and revive them"},
 			&cli.BoolFlag{Name: "https", Usage: "serve https: with the certificate of [tls], else with one for this machine"},
 			&cli.BoolFlag{Name: "open", Usage: "open a browser when ready"},
 			&cli.StringFlag{Name: "log-level", Value: "debug", Usage: "least severe `level` shown: " + list(levels)},
@@ -57,7 +58,16 @@ func devCommand() *cli.Command {
 			if o.port != nil && (*o.port < 0 || *o.port > 65535) {
 				return usageError("", "--port must be from 0 to 65535, got %d", *o.port)
 			}
-			return dev(processOf(c), o)
+			if !c.IsSet("nodes") {
+				return dev(processOf(c), o)
+			}
+			switch o.nodes = c.Int("nodes"); {
+			case o.nodes < fleetNodesMin || o.nodes > fleetNodesMax:
+				return usageError("fortuna dev --nodes 3", "--nodes must be from %d, of which any one may be lost, to %d, got %d", fleetNodesMin, fleetNodesMax, o.nodes)
+			case o.testScheduled:
+				return usageError("fortuna dev --test-scheduled, without --nodes", "--test-scheduled is for the one process that fortuna dev is by itself")
+			}
+			return rehearse(processOf(c), o)
 		},
 	}
 }
@@ -82,6 +92,7 @@ type devOptions struct {
 	fresh         bool
 	testScheduled bool
 	open          bool
+	nodes         int  // 0: this process alone
 	https         bool // also when fortuna.toml says nothing
 }
 

@@ -31,9 +31,8 @@ type door struct {
 	certifier *certifier // nil without [tls.acme], which only serve heeds
 }
 
-// newDoor is what the command line and, where it says nothing, fortuna.toml ask for.
-func (w *workshop) newDoor() (door, error) {
-	c := w.project.config
+// door is what the command line and, where it says nothing, fortuna.toml ask for.
+func (o *devOptions) door(c *config) (door, error) {
 	d := door{host: devHost, port: devPort}
 	if c.Dev.Host != "" {
 		d.host = c.Dev.Host
@@ -41,15 +40,15 @@ func (w *workshop) newDoor() (door, error) {
 	if c.Dev.Port != nil {
 		d.port = *c.Dev.Port
 	}
-	if w.options.host != "" {
-		d.host = w.options.host
+	if o.host != "" {
+		d.host = o.host
 	}
-	if w.options.port != nil {
-		d.port = *w.options.port
+	if o.port != nil {
+		d.port = *o.port
 	}
 	var err error
 	_, d.limits, err = c.limits()
-	if d.https = w.options.https || c.Dev.TLS; d.https {
+	if d.https = o.https || c.Dev.TLS; d.https {
 		d.tls = c.TLS.String()
 	}
 	return d, err
@@ -144,7 +143,7 @@ func (d door) closed(err error, command func(host string, port int) string) erro
 
 // listen begins to serve w's front at the door.
 func (w *workshop) listen() (e *entrance, err error) {
-	if w.door, err = w.newDoor(); err != nil {
+	if w.door, err = w.options.door(w.project.config); err != nil {
 		return nil, err
 	}
 	t, table := w.process.term, &w.project.config.TLS

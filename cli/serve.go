@@ -28,6 +28,7 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "log-format", Usage: "`format` of the log: " + list(logFormats) + "; json unless it goes to a terminal"},
 			&cli.StringFlag{Name: "log-level", Value: "debug", Usage: "least severe `level` logged: " + list(levels) + "; requests are info"},
 			readyFileFlag(),
+			&cli.BoolFlag{Name: "while-stdin", Usage: "end as by SIGTERM when standard input is closed: with the process that started this one"},
 			&cli.StringFlag{Name: "data", Usage: "be a node that serves what is deployed, and keep everything in this `directory`"},
 			&cli.StringFlag{Name: "join", Usage: "with --data, the first time: join the cluster that a `ticket` is of (fortuna token join); - reads it from standard input"},
 			&cli.StringFlag{Name: "name", Usage: "with --data, the first time: `name` of the node (default: that of the machine)"},
@@ -42,7 +43,7 @@ func serveCommand() *cli.Command {
 				return err
 			}
 			p := processOf(c)
-			o := serveOptions{source: from, listen: c.String("listen"), readyFile: c.String("ready-file")}
+			o := serveOptions{source: from, listen: c.String("listen"), readyFile: c.String("ready-file"), whileStdin: c.Bool("while-stdin")}
 			if o.nodeOptions, err = nodeOptionsOf(c); err != nil {
 				return err
 			}
@@ -63,8 +64,9 @@ type serveOptions struct {
 	source
 	listen string // "": what fortuna.toml says
 	nodeOptions
-	readyFile string
-	journal   *journal
+	readyFile  string
+	whileStdin bool
+	journal    *journal
 }
 
 // nodeOptions are what makes fortuna serve a node of a cluster.
@@ -87,6 +89,9 @@ func nodeOptionsOf(c *cli.Context) (o nodeOptions, err error) {
 			}
 		}
 		return o, nil
+	}
+	if o.join == "-" && c.Bool("while-stdin") {
+		return o, usageError("", "--join - and --while-stdin both read standard input")
 	}
 	if o.join == "-" { // on the command line others would see it
 		text, err := io.ReadAll(io.LimitReader(processOf(c).stdin, 4096))
@@ -112,6 +117,9 @@ func nodeOptionsOf(c *cli.Context) (o nodeOptions, err error) {
 // serve serves o until a signal.
 func serve(p *process, o serveOptions) error {
 	ending, again := p.signals(os.Interrupt, syscall.SIGTERM), p.signals(syscall.SIGHUP)
+	if o.whileStdin {
+		ending = untilClosed(p.stdin, ending)
+	}
 	p.term.backlog = newBacklog() // before there is another goroutine that prints
 	p.term.backlog.loss = o.journal.loss
 	ready, err := openReadyFile(p.dir, o.readyFile)
@@ -156,6 +164,21 @@ func serve(p *process, o serveOptions) error {
 	h.journal.draining(sig, grace)
 	h.journal.drained(drain(server, running, h.tenants.leave, grace, ending))
 	return errors.Join(endedBy(sig), h.close())
+}
+
+// untilClosed passes signals on, and gives SIGTERM when there is nothing more to read.
+func untilClosed(stdin io.Reader, signals <-chan os.Signal) <-chan os.Signal {
+	all := make(chan os.Signal, 2)
+	go func() {
+		for sig := range signals {
+			all <- sig
+		}
+	}()
+	go func() {
+		_, _ = io.Copy(io.Discard, stdin) // an error is an end too
+		all <- syscall.SIGTERM
+	}()
+	return all
 }
 
 // work loads the app again at each signal to do so, and tells the service manager that all is well, until the signal that

@@ -37,6 +37,15 @@ func sourceOf(c *cli.Context) (source, error) {
 	return source{path: path, env: c.String("env"), vars: c.StringSlice("var"), envFile: c.String("env-file")}, err
 }
 
+// files are those that change what the code of p is served with.
+func (s source) files(dir string, p *project) []string {
+	files := append(p.files(), filepath.Join(p.root, devVars))
+	if s.envFile != "" {
+		files = append(files, absolute(dir, s.envFile))
+	}
+	return files
+}
+
 // open reads the project and its variables, as seen from dir.
 func (s source) open(dir string) (*project, []variable, error) {
 	p, err := openProject(dir, s.path, s.env)

@@ -48,6 +48,21 @@ func newWatcher() (*watcher, error) {
 // Close ends the watching.
 func (w *watcher) Close() error { return w.events.Close() }
 
+// follow tells of changes to a project: to these files, to those that its code is made of, to its assets. With broken it tells of
+// any other too: what is missing may appear anywhere.
+func (w *watcher) follow(p *project, files, inputs []string, broken bool) error {
+	files = append(files, filepath.Join(p.root, p.entry))
+	for _, f := range inputs {
+		if !strings.Contains(filepath.ToSlash(f), "/node_modules/") {
+			files = append(files, f)
+		}
+	}
+	if broken {
+		return w.everything(p.root, files)
+	}
+	return w.only(files, p.assetsDir())
+}
+
 // only tells of changes to these files, to any below tree unless that is "", and to no others.
 func (w *watcher) only(files []string, tree string) error {
 	matter := make(map[string]bool, len(files))

@@ -162,7 +162,7 @@ func (w *workshop) change(files []string) {
 			w.fail(configFault(err))
 			return
 		}
-		if d, err := w.newDoor(); err == nil && d != w.door {
+		if d, err := w.options.door(w.project.config); err == nil && d != w.door {
 			w.process.term.note("Start fortuna dev again to listen as %s says now.", configFile)
 		}
 	}
@@ -176,18 +176,9 @@ func (w *workshop) change(files []string) {
 	}
 }
 
-// files are those that change what the code is served with.
-func (w *workshop) files() []string {
-	files := append(w.project.files(), filepath.Join(w.project.root, devVars))
-	if w.options.envFile != "" {
-		files = append(files, absolute(w.process.dir, w.options.envFile))
-	}
-	return files
-}
-
 // reconfigures reports whether a change of files, "" being one that was lost, is more than one of the code.
 func (w *workshop) reconfigures(files []string) bool {
-	known := append(w.files(), "")
+	known := append(w.options.files(w.process.dir, w.project), "")
 	return slices.ContainsFunc(files, func(f string) bool { return slices.Contains(known, f) }) ||
 		!isFile(filepath.Join(w.project.root, w.project.entry))
 }
@@ -252,19 +243,8 @@ func (w *workshop) fail(why *fault) {
 
 // watch follows the files the code is made of; with broken also any that may appear.
 func (w *workshop) watch(broken bool) {
-	files := append(w.files(), filepath.Join(w.project.root, w.project.entry))
-	for _, f := range w.inputs {
-		if !strings.Contains(filepath.ToSlash(f), "/node_modules/") {
-			files = append(files, f)
-		}
-	}
-	var err error
 	w.wide = broken
-	if broken {
-		err = w.watcher.everything(w.project.root, files)
-	} else {
-		err = w.watcher.only(files, w.project.assetsDir())
-	}
+	err := w.watcher.follow(w.project, w.options.files(w.process.dir, w.project), w.inputs, broken)
 	if err != nil {
 		w.process.term.warn("some changes will not be seen: " + err.Error())
 	}

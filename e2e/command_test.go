@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,6 +31,10 @@ type devProcess struct {
 	cmd   *exec.Cmd
 	log   *transcript
 	ended chan struct{} // closed when the process has ended
+	stdin io.Writer
+
+	visitor http.Client // of visit
+	visits  int         // that have been answered
 
 	scheme string // "http" or "https"
 }
@@ -96,6 +102,8 @@ func background(ts *testscript.TestScript, neg bool, args []string) {
 	d.cmd.Dir = ts.MkAbs(".")
 	d.cmd.Env = append(os.Environ(), "NO_COLOR=1", "XDG_CONFIG_HOME="+ts.MkAbs(".config"))
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
+	d.stdin, err = d.cmd.StdinPipe()
+	ts.Check(err)
 	ts.Check(d.cmd.Start())
 	d.ended = make(chan struct{})
 	go func() {
@@ -257,6 +265,38 @@ func signal(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: signal INT, TERM, HUP or KILL")
 	}
 	ts.Check(theDev(ts).cmd.Process.Signal(signals[args[0]]))
+}
+
+func press(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: press KEYS")
+	}
+	_, err := io.WriteString(theDev(ts).stdin, args[0])
+	ts.Check(err)
+}
+
+func visit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: visit TIMES PATH")
+	}
+	times, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	d := theDev(ts)
+	if d.visitor.Jar == nil {
+		d.visitor.Jar, err = cookiejar.New(nil)
+		ts.Check(err)
+		d.visitor.Timeout = 2 * patience
+	}
+	for range times {
+		answer, err := d.visitor.Get(d.scheme + "://" + ts.Getenv("ADDR") + args[1])
+		ts.Check(err)
+		body, err := io.ReadAll(answer.Body)
+		ts.Check(errors.Join(err, answer.Body.Close()))
+		d.visits++
+		if got := string(body); answer.StatusCode != 200 || got != strconv.Itoa(d.visits) {
+			ts.Fatalf("visit %d is answered %d %q", d.visits, answer.StatusCode, got)
+		}
+	}
 }
 
 func ended(ts *testscript.TestScript, neg bool, args []string) {

@@ -28,6 +28,8 @@ func TestMain(m *testing.M) {
 //	eventually METHOD PATH REGEXP [-h ...]
 //	                          asks until status, content type and body match
 //	signal NAME               sends INT, TERM, HUP or KILL to dev
+//	press KEYS                types them to dev
+//	visit TIMES PATH          sends requests of one visitor, whose answers must count the visitor's requests: 1, 2, 3
 //	ended CODE                waits for dev to end and checks its exit code
 //	write FILE TEXT           writes a file, \n for a new line
 func TestScript(t *testing.T) {
@@ -60,6 +62,8 @@ func TestScript(t *testing.T) {
 			"admin":      admin,
 			"eventually": eventually,
 			"signal":     signal,
+			"press":      press,
+			"visit":      visit,
 			"ended":      ended,
 			"write":      write,
 		},
