@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -22,6 +23,10 @@ const attempt = 2 * time.Second
 
 // retryAfter is the pause before a request is made again: a leader that stopped in good order is replaced within it.
 const retryAfter = 100 * time.Millisecond
+
+// brief is how long the first request about a stream may take before it is made again; the second may take twice as long, up to
+// attempt. While several nodes make a stream at the same time, what they ask about it is not answered.
+const brief = 250 * time.Millisecond
 
 // Store is a connection to a server and what it keeps.
 type Store struct {
@@ -78,19 +83,22 @@ func (s *Store) Close() { s.nc.Close() }
 // somebody else has made it.
 func (s *Store) stream(ctx context.Context, want jetstream.StreamConfig) error {
 	guest := s.replicas() == 0
-	for {
-		once, cancel := context.WithTimeout(ctx, attempt)
-		var err error
-		if guest {
-			_, err = s.js.Stream(once, want.Name)
-		} else {
-			_, err = s.js.CreateOrUpdateStream(once, want)
+	for within := brief; ; within = min(2*within, attempt) {
+		once, cancel := context.WithTimeout(ctx, within)
+		there, err := s.js.Stream(once, want.Name)
+		missing := errors.Is(err, jetstream.ErrStreamNotFound)
+		switch {
+		case guest:
+		case err == nil && !as(want, there.CachedInfo().Config):
+			_, err = s.js.UpdateStream(once, want)
+		case missing:
+			_, err = s.js.CreateStream(once, want)
+			missing = errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) // another node was first
 		}
 		cancel()
 		if err == nil {
 			return nil
 		}
-		missing := guest && errors.Is(err, jetstream.ErrStreamNotFound)
 		if refusal := apiErrorOf(err); refusal != nil && !missing && !refusal.again() {
 			return refusal.err()
 		}
@@ -98,6 +106,17 @@ func (s *Store) stream(ctx context.Context, want jetstream.StreamConfig) error {
 			return err
 		}
 	}
+}
+
+// as reports whether a stream is as it is wanted in all that want says: of the rest the server chooses.
+func as(want, is jetstream.StreamConfig) bool {
+	a, b := reflect.ValueOf(want), reflect.ValueOf(is)
+	for i := range a.NumField() {
+		if f := a.Field(i); !f.IsZero() && !reflect.DeepEqual(f.Interface(), b.Field(i).Interface()) {
+			return false
+		}
+	}
+	return true
 }
 
 // ask makes a request until it is answered or ctx ends. A request that has no answer may have been carried out: only
