@@ -94,9 +94,9 @@ func (f *fleet) configure(p *project, secure map[string]any) error {
 // form runs the nodes. The first time the others join the first one, and two of them are promoted.
 func (f *fleet) form(ctx context.Context) error {
 	first := f.nodes[0]
-	identity, err := cluster.Load(first.dir)
+	_, err := cluster.Load(first.dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		identity, err = cluster.Found(first.dir, first.name)
+		_, err = cluster.Found(first.dir, first.name)
 	}
 	if err != nil {
 		return refused("fortuna dev --fresh", "%v", err)
@@ -116,7 +116,8 @@ func (f *fleet) form(ctx context.Context) error {
 	if err := each(ctx, present, (*fleetNode).start); err != nil { // at the same time: cores that share a store wait for each other
 		return err
 	}
-	if identity, err = cluster.Load(first.dir); err != nil { // it says where it is reached now
+	identity, err := cluster.Load(first.dir)
+	if err != nil { // the node has written where it is reached
 		return failed("", "%v", err)
 	}
 	if err := f.login(ctx); err != nil {
