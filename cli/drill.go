@@ -210,8 +210,9 @@ func (d *drill) release(ctx context.Context, begun time.Time) (inputs []string, 
 		return inputs, remoteProblem(err)
 	}
 	d.fleet.code.Store(a.bundle)
+	rel := after(now, artifact.Release{App: a.version.App, Version: made.ID, Kind: "deploy"})
 	serve, missing, failure := 0, 0, error(nil)
-	err = r.Release(ctx, after(now, artifact.Release{App: a.version.App, Version: made.ID, Kind: "deploy"}), releaseWaits, func(s control.Step) {
+	err = r.Release(ctx, rel, releaseWaits, func(s control.Step) {
 		switch {
 		case s.Done:
 			missing = s.Missing
@@ -226,6 +227,11 @@ func (d *drill) release(ctx context.Context, begun time.Time) (inputs []string, 
 	}
 	if failure != nil {
 		return inputs, failure
+	}
+	if d.deployed == nil {
+		if err := d.fleet.opened(ctx, r, rel.App, rel.Counter); err != nil {
+			return inputs, err
+		}
 	}
 	d.deployed = &a.version
 	t.note("%s on %d nodes in %s", t.err.paint(green, "Deployed "+made.ID), serve, milliseconds(time.Since(begun)))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -219,6 +220,41 @@ func (f *fleet) promote(ctx context.Context) error {
 
 // heard waits until a node has heard of all.
 func (f *fleet) heard(ctx context.Context, r *reached) error {
+	return f.until(ctx, r, func(s control.Status) bool {
+		alive := 0
+		for _, n := range s.Nodes {
+			if n.State == node.Alive {
+				alive++
+			}
+		}
+		return alive > len(f.nodes) // and the door
+	})
+}
+
+// opened waits until the door knows a release of an app, and a node that serves it.
+func (f *fleet) opened(ctx context.Context, r *reached, app string, counter uint64) error {
+	text, err := os.ReadFile(filepath.Join(f.door.dir, adminFile))
+	if err != nil {
+		return failed("", "%v", err)
+	}
+	ready := strings.TrimSpace(string(text)) + "/readyz"
+	return f.until(ctx, r, func(s control.Status) bool {
+		for _, n := range s.Nodes {
+			if n.Name == f.door.name && n.Apps[app].Counter < counter {
+				return false
+			}
+		}
+		answer, err := http.Get(ready)
+		if err != nil {
+			return false
+		}
+		_ = answer.Body.Close() // it was not read
+		return answer.StatusCode == http.StatusOK
+	})
+}
+
+// until waits until the cluster is as somebody wants it.
+func (f *fleet) until(ctx context.Context, r *reached, ok func(control.Status) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, nodeStarts)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -228,13 +264,7 @@ func (f *fleet) heard(ctx context.Context, r *reached) error {
 		if err != nil {
 			return remoteProblem(err)
 		}
-		alive := 0
-		for _, n := range s.Nodes {
-			if n.State == node.Alive {
-				alive++
-			}
-		}
-		if alive > len(f.nodes) { // and the door
+		if ok(s) {
 			return nil
 		}
 		select {

@@ -248,6 +248,14 @@ func (m *member) ready() error {
 	if m.behind.Load() {
 		return errors.New("the store here does not have everything yet that it has elsewhere")
 	}
+	if m.identity.Role() == cluster.Balancer {
+		for _, s := range *m.sites.Load() {
+			name := s.app.app.name
+			if _, ok := m.near.pool.Pick(&exchange.Request{}, name, ""); !ok {
+				return fmt.Errorf("no node is heard of yet that serves %s", name)
+			}
+		}
+	}
 	if waiting := m.waiting(); len(waiting) > 0 {
 		return fmt.Errorf("the store of the cluster was not reached yet, which %s waits for", strings.Join(waiting, ", "))
 	}

@@ -22,13 +22,24 @@ const beatEvery = time.Second
 
 // read begins to read the messages of a stream under a subject, which may have wildcards. End it.
 func (s *Store) read(ctx context.Context, stream, subject string, from ...nats.SubOpt) (*reading, error) {
-	options := append([]nats.SubOpt{nats.BindStream(stream), nats.OrderedConsumer(), nats.IdleHeartbeat(beatEvery), nats.Context(ctx)}, from...)
-	sub, err := s.push.SubscribeSync(subject, options...)
-	if err != nil {
-		return nil, refusalOf(err)
+	options := append([]nats.SubOpt{nats.BindStream(stream), nats.OrderedConsumer(), nats.IdleHeartbeat(beatEvery)}, from...)
+	var sub *nats.Subscription
+	for sub == nil {
+		var err error
+		sub, err = s.push.SubscribeSync(subject, options...) // for attempt at most: with a context it would end with that
+		if err == nil {
+			break
+		}
+		if refusal := apiErrorOf(err); refusal != nil && !refusal.again() {
+			return nil, refusal.err()
+		}
+		if err := pause(ctx, err); err != nil {
+			return nil, err
+		}
 	}
-	r := &reading{sub: sub}
-	if r.pending, err = sub.InitialConsumerPending(); err != nil {
+	pending, err := sub.InitialConsumerPending()
+	r := &reading{sub, pending}
+	if err != nil {
 		r.end()
 		return nil, refusalOf(err)
 	}

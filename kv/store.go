@@ -57,7 +57,7 @@ func Open(src Source, name string) (*Store, error) {
 		nc.Close()
 		return nil, fmt.Errorf("open the state store: %w", err)
 	}
-	push, err := nc.JetStream()
+	push, err := nc.JetStream(nats.MaxWait(attempt))
 	if err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("open the state store: %w", err)
