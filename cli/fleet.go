@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/fortunadws/fortuna/cli/admin"
 	"github.com/fortunadws/fortuna/cli/cluster"
 	"github.com/fortunadws/fortuna/cli/control"
 	"github.com/fortunadws/fortuna/kv/artifact"
@@ -233,23 +233,17 @@ func (f *fleet) heard(ctx context.Context, r *reached) error {
 
 // opened waits until the door knows a release of an app, and a node that serves it.
 func (f *fleet) opened(ctx context.Context, r *reached, app string, counter uint64) error {
-	text, err := os.ReadFile(filepath.Join(f.door.dir, adminFile))
+	at, err := os.ReadFile(filepath.Join(f.door.dir, adminFile))
 	if err != nil {
 		return failed("", "%v", err)
 	}
-	ready := strings.TrimSpace(string(text)) + "/readyz"
 	return f.until(ctx, r, func(s control.Status) bool {
 		for _, n := range s.Nodes {
 			if n.Name == f.door.name && n.Apps[app].Counter < counter {
 				return false
 			}
 		}
-		answer, err := http.Get(ready)
-		if err != nil {
-			return false
-		}
-		_ = answer.Body.Close() // it was not read
-		return answer.StatusCode == http.StatusOK
+		return admin.Ready(ctx, strings.TrimSpace(string(at))) == nil
 	})
 }
 

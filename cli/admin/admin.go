@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -108,6 +109,7 @@ func Listen(cfg Config) (*Server, error) {
 const (
 	scrapesMax     = 4               // at once: each walks all counters
 	healthDeadline = 2 * time.Second // for every event loop to respond
+	reasonBytesMax = 1 << 10         // of what is wrong
 )
 
 // Addr is the address with its real port.
@@ -119,6 +121,27 @@ func (s *Server) Close() error {
 		return err
 	}
 	return nil
+}
+
+// Ready asks the listener at base, "http://127.0.0.1:9787", whether its node takes requests. The error says why not.
+func Ready(ctx context.Context, base string) error {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	a, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return err
+	}
+	defer a.Body.Close()
+	if a.StatusCode == http.StatusOK {
+		return nil
+	}
+	why, err := io.ReadAll(io.LimitReader(a.Body, reasonBytesMax))
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s: %s", base, strings.TrimSpace(string(why)))
 }
 
 // answer says "ok", or 503 and what is wrong.

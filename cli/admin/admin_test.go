@@ -83,6 +83,28 @@ func TestServer(t *testing.T) {
 	}
 }
 
+func TestReady(t *testing.T) {
+	wrong := errors.New("draining")
+	s, err := Listen(Config{Addr: "127.0.0.1:0", Source: Source{Counters: NewCounters(1), Ready: func() error { return wrong }}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "http://" + s.Addr().String()
+	if err := Ready(t.Context(), base); err == nil || err.Error() != base+": draining" {
+		t.Errorf("got %v", err)
+	}
+	wrong = nil
+	if err := Ready(t.Context(), base); err != nil {
+		t.Errorf("got %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := Ready(t.Context(), base); err == nil {
+		t.Error("one that is away is ready")
+	}
+}
+
 // Event loops count while others scrape: nothing is lost, and statuses that handlers make up share a label.
 func TestCounters(t *testing.T) {
 	const loops, each = 3, 2000
