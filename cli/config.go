@@ -67,8 +67,12 @@ type config struct {
 	Crons             []binding.Cron
 	KV                map[string]kvTable // namespaces, by their names in env
 	Policy            upstream.Policy    // by which a node chooses another for a request
+	Weight            int                // of this node beside others; 0 is 1
 	Routes            []string           // the requests that a deployed app is for; none: all
 }
+
+// weightMax is HAProxy's too.
+const weightMax = 256
 
 // configKeys are what fortuna.toml may hold; "*" is any one key.
 var configKeys = map[string]func(c *config, v value) error{
@@ -85,6 +89,10 @@ var configKeys = map[string]func(c *config, v value) error{
 			return v.wrong("", "%s: %v", v.key(), err)
 		}
 		return nil
+	},
+	"balance.weight": func(c *config, v value) (err error) {
+		c.Weight, err = v.integer(1, weightMax)
+		return err
 	},
 	"dev.port": func(c *config, v value) error {
 		port, err := v.integer(0, 65535)

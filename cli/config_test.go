@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/fortunadws/fortuna/edge/upstream"
 )
 
 // configOf loads a fortuna.toml with that text.
@@ -29,6 +31,10 @@ egress.allow = ["10.0.0.0/8"]
 port = 0
 host = "::1"
 open = true
+
+[balance]
+policy = "header:X-Tenant"
+weight = 3
 
 [server]
 listen = ":80"
@@ -89,6 +95,9 @@ func TestLoadConfig(t *testing.T) {
 	if c.Server.Listen != ":80" || c.Server.Grace != 500*time.Millisecond || !c.Server.H2C || !c.Server.Deflate {
 		t.Errorf("got %+v", c.Server)
 	}
+	if c.Policy.String() != "header:X-Tenant" || c.Weight != 3 {
+		t.Errorf("got %v, %v", c.Policy, c.Weight)
+	}
 	if want := map[string]any{"TITLE": "Shop", "RATE": 0.5, "PAGES": int64(3), "OPEN": true}; !reflect.DeepEqual(c.Vars, want) {
 		t.Errorf("vars: got %v, want %v", c.Vars, want)
 	}
@@ -140,6 +149,8 @@ func TestLoadConfig_refused(t *testing.T) {
 		{"namespace that is no table", "[kv]\nCART = true", "", `fortuna.toml:2:1: kv.CART must be a table: got true`, "[kv.CACHE]"},
 		{"namespace that is no name", "[kv.my-cart]", "", `fortuna.toml:1:5: kv.my-cart: handlers find it as env.my-cart, so the name must be like that of a variable`, "[kv.CACHE]"},
 		{"unknown key of a namespace", "[kv.CART]\nhistroy = 1", "", `fortuna.toml:2:1: unknown key "kv.CART.histroy"`, `did you mean "history"?`},
+		{"weight out of range", "[balance]\nweight = 0", "", `fortuna.toml:2:1: balance.weight must be a whole number from 1 to 256, got the number 0`, ""},
+		{"unknown policy", "[balance]\npolicy = \"fastest\"", "", `fortuna.toml:2:1: balance.policy: unknown policy "fastest": there are ` + upstream.Policies, ""},
 		{"history out of range", "[kv.CART]\nhistory = 65", "", `fortuna.toml:2:1: kv.CART.history must be a whole number from 1 to 64, got the number 65`, ""},
 		{"rate limit without a limit", "[rate_limit.RL]", "", `fortuna.toml:1:13: rate_limit.RL: limit must say how many calls of a key are let through in a period`, "limit = 5"},
 		{"session that is no table", "session = true", "", `fortuna.toml:1:1: session must be a table, which may be empty: got true`, "[session]"},

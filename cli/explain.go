@@ -46,13 +46,13 @@ func explainCommand() *cli.Command {
 			}
 			var b strings.Builder
 			w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-			fmt.Fprintf(w, "  NODE (%s)\tSTATE\tSCORE\tGIVEN\tQUEUE\tCPU\t\n", e.Policy)
+			fmt.Fprintf(w, "  NODE (%s)\tSTATE\tWEIGHT\tSCORE\tGIVEN\tQUEUE\tCPU\t\n", e.Policy)
 			for _, n := range e.Candidates {
 				mark := " "
 				if n.Chosen {
 					mark = "*"
 				}
-				fmt.Fprintf(w, "%s %s\t%s\t%.3g\t%d\t%d\t%.0f %%\t%s\n", mark, n.Node, n.State, n.Score, n.Inflight, n.Queue, 100*n.CPU, t.out.printable(n.Why))
+				fmt.Fprintf(w, "%s %s\t%s\t%.3g\t%.3g\t%d\t%d\t%.0f %%\t%s\n", mark, n.Node, n.State, n.Weight, n.Score, n.Inflight, n.Queue, 100*n.CPU, t.out.printable(n.Why))
 			}
 			_ = w.Flush() // into memory
 			t.raw(b.String())

@@ -141,7 +141,8 @@ func (m *member) info() node.Info {
 	h, place := m.house, m.identity.Place()
 	i := node.Info{
 		Name: m.identity.Name, Role: string(place.Role), Address: place.Forward, Fortuna: Version, Started: h.measure.begun(), Behind: m.behind.Load(),
-		Draining: h.draining.Load() || m.near.wish.Load() == node.Drain, Apps: map[string]node.App{},
+		Weight: h.config.Weight, Apps: map[string]node.App{},
+		Draining: h.draining.Load() || m.near.wish.Load() == node.Drain,
 	}
 	if server := h.server.Load(); server != nil {
 		i.Listen = server.Addr().String()

@@ -166,7 +166,7 @@ func (m *member) meet(i node.Info) {
 		return
 	}
 	n := upstream.Node{
-		Name: i.Name, Address: i.Address, Draining: i.Draining, Apps: map[string]string{},
+		Name: i.Name, Address: i.Address, Draining: i.Draining, Weight: float64(min(i.Weight, weightMax)), Apps: map[string]string{},
 		Load: upstream.Load{
 			Inflight: i.Load.Inflight, Queue: i.Load.Queue, Latency: time.Duration(i.Load.Latency * float64(time.Millisecond)), CPU: i.Load.CPU, Free: i.Load.Free,
 		},
@@ -286,7 +286,7 @@ func (m *member) explain(method, host, path string) control.Explanation {
 	e.Policy = decision.Policy
 	for _, c := range decision.Candidates {
 		e.Candidates = append(e.Candidates, control.Candidate{
-			Node: c.Node.Name, State: string(c.State), Score: c.Score, Inflight: c.Inflight, Queue: c.Node.Load.Queue, CPU: c.Node.Load.CPU, Chosen: c.Chosen, Why: c.Why,
+			Node: c.Node.Name, State: string(c.State), Weight: max(c.Node.Weight, 1), Score: c.Score, Inflight: c.Inflight, Queue: c.Node.Load.Queue, CPU: c.Node.Load.CPU, Chosen: c.Chosen, Why: c.Why,
 		})
 		if c.Chosen && why != "" {
 			e.Where = c.Node.Name

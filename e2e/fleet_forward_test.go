@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -89,6 +92,28 @@ func TestFleet_balancer(t *testing.T) {
 	if out := f.mustRun("", "explain", "http://"+balancer.listen+"/x"); !strings.Contains(out, "is for shop") || !strings.Contains(out, "served here") || !strings.Contains(out, "n2") {
 		t.Errorf("explain: %s", out)
 	}
+	// What a node's configuration says of its size is known to the others.
+	heavy := f.nodes[1]
+	heavy.crash()
+	if err := os.WriteFile(filepath.Join(heavy.data, "fortuna.toml"), []byte("[balance]\nweight = 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	heavy.start()
+	soon(t, func() error {
+		var e struct {
+			Candidates []struct {
+				Node   string
+				Weight float64
+			}
+		}
+		err := json.Unmarshal([]byte(f.mustRun("", "explain", "--json", "/")), &e)
+		for _, c := range e.Candidates {
+			if c.Node == heavy.name && c.Weight == 3 {
+				return nil
+			}
+		}
+		return fmt.Errorf("explain: %+v, %v", e, err)
+	})
 }
 
 // soon waits until f has nothing to complain about.

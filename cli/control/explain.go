@@ -23,6 +23,7 @@ type Explanation struct {
 type Candidate struct {
 	Node     string  `json:"node"`
 	State    string  `json:"state"`
+	Weight   float64 `json:"weight"`
 	Score    float64 `json:"score"`
 	Inflight int     `json:"inflight"` // requests given to it from here
 	Queue    int     `json:"queue"`

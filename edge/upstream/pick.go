@@ -109,7 +109,7 @@ func (p *Pool) Explain(q *exchange.Request, app, session string) Decision {
 		d.Key, d.Lower = "hashed", false
 	case policy.kind >= ipHash:
 		d.Key = "no key: p2c"
-	case policy.kind == weighted || policy.kind == roundRobin:
+	case policy.byTurns():
 		d.Lower = false
 	}
 	for _, c := range *p.peers.Load() {
@@ -119,7 +119,7 @@ func (p *Pool) Explain(q *exchange.Request, app, session string) Decision {
 		switch {
 		case hashed:
 			k.Score = number(c.seed, key, w)
-		case policy.kind == weighted || policy.kind == roundRobin:
+		case policy.byTurns():
 			k.Score = w
 		case policy.kind == leastConn:
 			k.Score = (c.load(n) + 1) / w

@@ -24,6 +24,7 @@ const (
 	roundRobin
 	leastConn
 	weighted
+	random
 	ipHash
 	uriHash
 	headerHash
@@ -32,12 +33,12 @@ const (
 )
 
 var kinds = []string{
-	p2c: "p2c", roundRobin: "round_robin", leastConn: "least_conn", weighted: "weighted",
+	p2c: "p2c", roundRobin: "round_robin", leastConn: "least_conn", weighted: "weighted", random: "random",
 	ipHash: "ip_hash", uriHash: "uri_hash", headerHash: "header", cookieHash: "cookie", sessionHash: "session",
 }
 
 // Policies are the names that ParsePolicy knows, for people.
-const Policies = "p2c, round_robin, least_conn, weighted, ip_hash, uri_hash, header:<name>, cookie:<name> and session"
+const Policies = "p2c, round_robin, least_conn, weighted, random, ip_hash, uri_hash, header:<name>, cookie:<name> and session"
 
 // ParsePolicy reads the name of a policy. The error names what was got and lists what there is.
 func ParsePolicy(text string) (Policy, error) {
@@ -65,6 +66,9 @@ func (p Policy) String() string {
 	}
 	return kinds[p.kind]
 }
+
+// byTurns reports whether nodes are given requests by nothing but their weights.
+func (p Policy) byTurns() bool { return p.kind == roundRobin || p.kind == weighted || p.kind == random }
 
 // key is what a request is hashed by; ok is false when it has none, or the policy does not hash.
 func (p Policy) key(q *exchange.Request, session string) (key uint64, ok bool) {
@@ -113,8 +117,11 @@ func (p *Pool) choose(ready []*peer, q *exchange.Request, session string, now ti
 			n := c.node.Load()
 			return (c.load(n) + 1) / c.weight(n, now)
 		})
-	case weighted:
-		return p.byWeight(ready, now)
+	case weighted: // exactly: multiples of the golden ratio fall evenly on the circle
+		const golden = 0x9e3779b97f4a7c15 // of 1<<64
+		return byWeight(ready, float64(p.turns.Add(1)*golden>>11)/(1<<53), now)
+	case random:
+		return byWeight(ready, rand.Float64(), now)
 	}
 	if key, ok := policy.key(q, session); ok {
 		return rendezvous(ready, key, now)
@@ -132,10 +139,12 @@ func (p *Pool) choose(ready []*peer, q *exchange.Request, session string, now ti
 }
 
 // cost is what p2c compares: how many requests would share how much of a node. One whose cores are busy has more to do than
-// it counts, in work that is no request.
+// it counts, in work that is no request. Only whole tenths of its cores count: with less to do than that, what a node does
+// for itself would have one of them get all requests.
 func cost(c *peer, now time.Time) float64 {
 	n := c.node.Load()
-	return (c.load(n) + 1) * (1 + min(max(n.Load.CPU, 0), 1)) / c.weight(n, now)
+	busy := math.Floor(10*min(max(n.Load.CPU, 0), 1)) / 10
+	return (c.load(n) + 1) * (1 + busy) / c.weight(n, now)
 }
 
 // least is the one with the lowest value. Of equal ones each has its chance, or the first would get all that a quiet
@@ -152,14 +161,13 @@ func least(ready []*peer, value func(*peer) float64) *peer {
 	return best
 }
 
-// byWeight gives each its part exactly: multiples of the golden ratio fall evenly on the circle.
-func (p *Pool) byWeight(ready []*peer, now time.Time) *peer {
-	const golden = 0x9e3779b97f4a7c15 // of 1<<64
+// byWeight is the node at a point, from 0 to 1, of the line on which each has as much as it weighs.
+func byWeight(ready []*peer, at float64, now time.Time) *peer {
 	var all float64
 	for _, c := range ready {
 		all += c.weight(c.node.Load(), now)
 	}
-	at := float64(p.turns.Add(1)*golden>>11) / (1 << 53) * all
+	at *= all
 	for _, c := range ready {
 		if at -= c.weight(c.node.Load(), now); at < 0 {
 			return c

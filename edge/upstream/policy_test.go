@@ -22,7 +22,7 @@ func TestParsePolicy(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"":            upstream.Policies,
-		"random":      `"random"`,
+		"fastest":     `"fastest"`,
 		"P2C":         upstream.Policies,
 		"header":      "header:<name>",
 		"header:":     "header:<name>",
@@ -148,6 +148,23 @@ func TestPick_turns(t *testing.T) {
 		if d := got[name] - want; d < -10 || d > 10 {
 			t.Errorf("weighted: got %v", got)
 		}
+	}
+	p = pool(t, "random", newClock(), upstream.Node{Name: "a", Weight: 1}, upstream.Node{Name: "b", Weight: 4}, upstream.Node{Name: "c", Load: upstream.Load{Inflight: 100}, Weight: 5})
+	got = counts(p, 10000, anything)
+	for name, want := range map[string]int{"a": 1000, "b": 4000, "c": 5000} { // 300 is six times what chance deviates by
+		if d := got[name] - want; d < -300 || d > 300 {
+			t.Errorf("random: got %v", got)
+		}
+	}
+}
+
+// What a node does for itself does not keep requests from it.
+func TestPick_quiet(t *testing.T) {
+	p := pool(t, "p2c", newClock(),
+		upstream.Node{Name: "a", Load: upstream.Load{CPU: 0.09}}, upstream.Node{Name: "b"}, upstream.Node{Name: "c", Load: upstream.Load{CPU: 0.01}})
+	got := counts(p, 3000, anything)
+	if got["a"] < 800 || got["b"] < 800 || got["c"] < 800 {
+		t.Errorf("got %v", got)
 	}
 }
 

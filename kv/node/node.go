@@ -32,6 +32,7 @@ type Info struct {
 	Started  time.Time      `json:"started"`
 	Draining bool           `json:"draining,omitempty"` // it wants no requests
 	Behind   bool           `json:"behind,omitempty"`   // its part of the store does not have everything yet
+	Weight   int            `json:"weight,omitempty"`   // its size beside that of others; 0 is 1
 	Load     Load           `json:"load"`
 	Apps     map[string]App `json:"apps,omitempty"`
 }
