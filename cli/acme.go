@@ -22,7 +22,7 @@ type acmeTable struct {
 	Email     string
 	Directory string // URL of the authority; empty: Let's Encrypt
 	Roots     string // PEM file of who the authority's own certificate leads to; empty: the system's
-	Storage   string // directory; empty: in that of the user's configuration
+	Storage   string // directory; empty: what the nodes of a cluster share, or one in that of the user's configuration
 }
 
 // certifier has the certificates of [tls.acme] signed, once begin was called. A nil one does nothing.
@@ -32,22 +32,25 @@ type certifier struct {
 	issuer atomic.Pointer[acme.Issuer]
 }
 
-// newCertifier is what table asks for, or nil. Paths are relative to root.
-func newCertifier(table *tlsTable, root string, getenv func(string) string, log *slog.Logger) (*certifier, error) {
+// newCertifier is what table asks for, or nil. Paths are relative to root; shared is where nodes keep certificates together, or nil.
+func newCertifier(table *tlsTable, root string, shared acme.Storage, getenv func(string) string, log *slog.Logger) (*certifier, error) {
 	t := &table.ACME
 	if len(t.Hosts) == 0 {
 		return nil, nil
 	}
 	f := &certifier{table: table, config: acme.Config{Hosts: t.Hosts, Directory: t.Directory, Email: t.Email, Log: log}}
-	dir := absolute(root, t.Storage)
-	if t.Storage == "" {
+	switch {
+	case t.Storage != "":
+		f.config.Storage = acme.Folder(absolute(root, t.Storage))
+	case shared != nil:
+		f.config.Storage = shared
+	default:
 		user, err := userConfigDir(getenv)
 		if err != nil {
 			return nil, err
 		}
-		dir = filepath.Join(user, "acme")
+		f.config.Storage = acme.Folder(filepath.Join(user, "acme"))
 	}
-	f.config.Storage = acme.Folder(dir)
 	if t.Roots != "" {
 		text, err := os.ReadFile(absolute(root, t.Roots))
 		f.config.Roots = x509.NewCertPool()
@@ -82,7 +85,9 @@ func (f *certifier) before(next exchange.Handler) exchange.Handler {
 		return next
 	}
 	return exchange.HandlerFunc(func(x exchange.Exchange) {
-		if i := f.issuer.Load(); i == nil || !i.Answer(x) {
+		if i := f.issuer.Load(); i != nil {
+			i.Answer(x, next)
+		} else {
 			next.Serve(x)
 		}
 	})

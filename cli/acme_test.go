@@ -57,7 +57,7 @@ func TestCertifier(t *testing.T) {
 		Handler: exchange.HandlerFunc(func(x exchange.Exchange) { answer(x, 200, "text/plain", []byte("hello")) }),
 	}
 	d := door{host: "127.0.0.1", port: https, https: true}
-	if d.certifier, err = newCertifier(&config.TLS, dir, os.Getenv, c.Log); err != nil {
+	if d.certifier, err = newCertifier(&config.TLS, dir, nil, os.Getenv, c.Log); err != nil {
 		t.Fatal(err)
 	}
 	if c.TLS, err = config.TLS.open(dir, c.Log, d.certifier.options()); err != nil {

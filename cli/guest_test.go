@@ -12,6 +12,7 @@ import (
 	"github.com/fortunadws/fortuna/kv"
 	"github.com/fortunadws/fortuna/kv/artifact"
 	"github.com/fortunadws/fortuna/kv/embedded"
+	"github.com/fortunadws/fortuna/kv/vault"
 )
 
 // guest is the raw connection of a node that has not the store.
@@ -70,7 +71,7 @@ func TestWorkerRights(t *testing.T) {
 	defer s.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	for _, cfg := range []kv.Config{artifact.FilesConfig, artifact.StatementsConfig, kvBucket(1), kvBucket(3), sessionsConfig(), secretsConfig()} {
+	for _, cfg := range []kv.Config{artifact.FilesConfig, artifact.StatementsConfig, kvBucket(1), kvBucket(3), sessionsConfig(), secretsConfig(), vault.Config} {
 		if _, err := s.Bucket(ctx, cfg); err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +86,7 @@ func TestWorkerRights(t *testing.T) {
 		publish bool // else subscribe
 		want    bool
 	}{
-		{"$KV.values.shop.CART.a", true, yes}, {"$KV.history-3.shop.LOG.a", true, yes}, {"$KV.sessions.shop.a", true, yes},
+		{"$KV.values.shop.CART.a", true, yes}, {"$KV.history-3.shop.LOG.a", true, yes}, {"$KV.sessions.shop.a", true, yes}, {"$KV.vault.files.certificates/a", true, yes},
 		{"$JS.API.STREAM.INFO.KV_values", true, yes}, {"$JS.API.DIRECT.GET.KV_cluster.$KV.cluster.releases.shop", true, yes},
 		{"$JS.API.STREAM.MSG.GET.KV_sessions", true, yes}, {"$JS.API.CONSUMER.CREATE.KV_values.x", true, yes}, {"fortuna.queue.messages.now.shop.JOBS", true, yes},
 		{"fortuna.counter.rates.a", true, yes}, {"fortuna.channel.shop", true, yes}, {"fortuna.beat.w1", true, yes}, {"fortuna.beat.w2", true, no}, {"$JS.ACK.Q_messages.x", true, yes},

@@ -10,6 +10,7 @@ import (
 	"github.com/fortunadws/fortuna/cli/admin"
 	"github.com/fortunadws/fortuna/cli/cluster"
 	"github.com/fortunadws/fortuna/edge"
+	"github.com/fortunadws/fortuna/edge/acme"
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/edge/upstream"
 	"github.com/fortunadws/fortuna/runtime"
@@ -42,6 +43,8 @@ type tenants interface {
 	upstreams() []upstream.Stats // of the nodes that they forward to
 	ready() error                // why they cannot be served yet
 	changes() <-chan struct{}
+	certificates() acme.Storage      // where those are kept that an authority signs; nil: where nothing else is said
+	opened(e *entrance)              // it is where clients come in
 	again()                          // loads anew what may have changed; not on two goroutines at once
 	depart()                         // tells others that they had better go elsewhere
 	leave(ctx context.Context) error // finishes what does not come in by the door
@@ -161,7 +164,7 @@ func (h *house) listen() (*entrance, error) {
 		return nil, failed("", "take over sockets: %v", err)
 	}
 	root := h.root
-	if h.door.certifier, err = newCertifier(&c.TLS, root, h.process.getenv, h.journal.log); err != nil {
+	if h.door.certifier, err = newCertifier(&c.TLS, root, h.tenants.certificates(), h.process.getenv, h.journal.log); err != nil {
 		return nil, err
 	}
 	if h.door.https = c.TLS.configured() || h.door.certifier != nil; h.door.https {
@@ -176,5 +179,6 @@ func (h *house) listen() (*entrance, error) {
 		return nil, err
 	}
 	h.server.Store(e.Server)
+	h.tenants.opened(e)
 	return e, nil
 }

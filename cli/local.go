@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/fortunadws/fortuna/edge"
+	"github.com/fortunadws/fortuna/edge/acme"
 	"github.com/fortunadws/fortuna/edge/exchange"
 	"github.com/fortunadws/fortuna/edge/upstream"
 )
@@ -50,6 +51,8 @@ func (l *local) apps() []*app                { return []*app{l.app} }
 func (l *local) upstreams() []upstream.Stats { return nil }
 func (l *local) ready() error                { return nil }
 func (l *local) changes() <-chan struct{}    { return l.app.state.changes }
+func (l *local) certificates() acme.Storage  { return nil }
+func (l *local) opened(*entrance)            {}
 func (l *local) depart()                     {}
 func (l *local) leave(context.Context) error { return nil }
 func (l *local) close()                      { l.app.state.close() }

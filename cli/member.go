@@ -21,6 +21,7 @@ import (
 	"github.com/fortunadws/fortuna/kv/artifact"
 	"github.com/fortunadws/fortuna/kv/embedded"
 	"github.com/fortunadws/fortuna/kv/node"
+	"github.com/fortunadws/fortuna/kv/vault"
 )
 
 // member is this process as a node of a cluster: what is deployed there is served here.
@@ -28,6 +29,7 @@ type member struct {
 	house    *house
 	identity *cluster.Identity
 	store    *store
+	vault    *vault.Vault
 
 	server atomic.Pointer[embedded.Server] // that has the store; nil on nodes without, and while it is being replaced
 	line   *embedded.Line                  // leads to it, or to that of another node
@@ -244,7 +246,7 @@ func (m *member) apps() (all []*app) {
 
 func (m *member) ready() error {
 	if !m.online.Load() && len(*m.sites.Load()) == 0 {
-		return errors.New("the store of the cluster was not reached yet")
+		return errNotReached
 	}
 	if m.behind.Load() {
 		return errors.New("the store here does not have everything yet that it has elsewhere")
@@ -258,7 +260,7 @@ func (m *member) ready() error {
 		}
 	}
 	if waiting := m.waiting(); len(waiting) > 0 {
-		return fmt.Errorf("the store of the cluster was not reached yet, which %s waits for", strings.Join(waiting, ", "))
+		return fmt.Errorf("%w, which %s waits for", errNotReached, strings.Join(waiting, ", "))
 	}
 	return nil
 }

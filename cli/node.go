@@ -17,6 +17,7 @@ import (
 	"github.com/fortunadws/fortuna/kv/embedded"
 	"github.com/fortunadws/fortuna/kv/node"
 	"github.com/fortunadws/fortuna/kv/secret"
+	"github.com/fortunadws/fortuna/kv/vault"
 )
 
 // Where a node listens for others when nothing else is said.
@@ -49,6 +50,9 @@ func (h *house) openNode() error {
 	}
 	m.line = &embedded.Line{Inbox: inboxOf(m.identity.Name), Log: h.journal.log}
 	m.store = m.openStore(p)
+	if m.vault, err = m.openVault(); err != nil {
+		return err
+	}
 	m.logs.node, m.logs.log = m.identity.Name, h.journal.log
 	m.working.Go(func() { m.logs.run(m.life.Done()) })
 	h.tenants = m
@@ -189,6 +193,9 @@ func (m *member) connect() error {
 	}
 	core := m.identity.Role() == cluster.Core
 	if core {
+		if _, _, err := m.store.bucket(vault.Config); err != nil { // which other nodes cannot make
+			return err
+		}
 		if err := m.host(ctx); err != nil {
 			return err
 		}

@@ -39,16 +39,32 @@ type fleetNode struct {
 // say otherwise.
 func startFleet(t *testing.T, n int, roles ...string) *fleet {
 	t.Helper()
+	f := newFleet(t, n, roles...)
+	f.start()
+	return f
+}
+
+// newFleet is one whose nodes have not begun.
+func newFleet(t *testing.T, n int, roles ...string) *fleet {
+	t.Helper()
 	f := &fleet{t: t, dir: t.TempDir()}
 	addresses := freeAddresses(t, 2*n)
 	for i := range n {
 		node := &fleetNode{fleet: f, name: fmt.Sprint("n", i+1), listen: addresses[i], asked: addresses[n+i]}
 		node.data = filepath.Join(f.dir, node.name)
+		if i > 0 && len(roles) >= i {
+			node.role = roles[i-1]
+		}
 		f.nodes = append(f.nodes, node)
+	}
+	return f
+}
+
+// start runs the nodes, one after the other, and logs in.
+func (f *fleet) start() {
+	f.t.Helper()
+	for i, node := range f.nodes {
 		if i > 0 {
-			if len(roles) >= i {
-				node.role = roles[i-1]
-			}
 			node.join = strings.TrimSpace(f.mustRun("", "token", "join", "--data", f.nodes[0].data))
 		}
 		node.start()
@@ -56,7 +72,6 @@ func startFleet(t *testing.T, n int, roles ...string) *fleet {
 			f.mustRun("", "login", "--data", node.data)
 		}
 	}
-	return f
 }
 
 // freeAddresses are of this machine, and nobody's.

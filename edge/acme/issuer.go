@@ -17,8 +17,6 @@ import (
 
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
-
-	"github.com/fortunadws/fortuna/edge/exchange"
 )
 
 // Protocol is what a server's TLS has to offer by ALPN for TLS-ALPN-01.
@@ -26,21 +24,22 @@ const Protocol = "acme-tls/1"
 
 // Config says for which hosts, from whom, and how the authority reaches us.
 type Config struct {
-	Hosts     []string          // names; no wildcards, which only DNS can prove
-	Directory string            // URL of the authority; empty: Let's Encrypt
-	Email     string            // whom the authority may write to; may be empty
-	Roots     *x509.CertPool    // who the authority's own certificate leads to; nil: the system's
-	Storage   certmagic.Storage // of accounts, keys and certificates; nodes that share it obtain each certificate once
-	Listen    string            // host that the ports below are on; empty: all addresses
-	HTTPPort  int               // on which Answer is asked; 0: no HTTP-01
-	TLSPort   int               // on which Certificate is asked; 0: no TLS-ALPN-01
-	Log       *slog.Logger      // nil: slog.Default()
+	Hosts     []string       // names; no wildcards, which only DNS can prove
+	Directory string         // URL of the authority; empty: Let's Encrypt
+	Email     string         // whom the authority may write to; may be empty
+	Roots     *x509.CertPool // who the authority's own certificate leads to; nil: the system's
+	Storage   Storage        // nodes that share it obtain each certificate once
+	Listen    string         // host that the ports below are on; empty: all addresses
+	HTTPPort  int            // on which Answer is asked; 0: no HTTP-01
+	TLSPort   int            // on which Certificate is asked; 0: no TLS-ALPN-01
+	Log       *slog.Logger   // nil: slog.Default()
 }
 
 // Issuer keeps the certificates of its hosts. Its methods may be called from anywhere.
 type Issuer struct {
 	config *certmagic.Config
 	cache  *certmagic.Cache
+	proofs proofs
 	cancel context.CancelFunc
 }
 
@@ -72,14 +71,16 @@ func Open(c Config) (*Issuer, error) {
 		Logger:           logger,
 	})
 	i.config = certmagic.New(i.cache, certmagic.Config{Storage: c.Storage, Logger: logger})
-	i.config.Issuers = []certmagic.Issuer{certmagic.NewACMEIssuer(i.config, certmagic.ACMEIssuer{
+	issuer := certmagic.NewACMEIssuer(i.config, certmagic.ACMEIssuer{
 		CA: c.Directory, Email: c.Email, Agreed: true, TrustedRoots: c.Roots, ListenHost: c.Listen,
 		DisableHTTPChallenge: c.HTTPPort == 0, AltHTTPPort: c.HTTPPort,
 		DisableTLSALPNChallenge: c.TLSPort == 0, AltTLSALPNPort: c.TLSPort,
 		Logger: logger,
-	})}
+	})
+	i.config.Issuers = []certmagic.Issuer{issuer}
 	var ctx context.Context
 	ctx, i.cancel = context.WithCancel(context.Background())
+	i.proofs = newProofs(ctx, issuer, c.Hosts)
 	if err := i.config.ManageAsync(ctx, c.Hosts); err != nil {
 		i.Close()
 		return nil, fmt.Errorf("acme: %w", err)
@@ -98,27 +99,3 @@ func (i *Issuer) Close() {
 func (i *Issuer) Certificate(hello *cryptotls.ClientHelloInfo) (*cryptotls.Certificate, error) {
 	return i.config.GetCertificate(hello)
 }
-
-// Answer answers x if it is a question of the authority by http, and reports whether it was.
-func (i *Issuer) Answer(x exchange.Exchange) bool {
-	proof, ok := proofOf(x.Request())
-	if ok {
-		x.Head(200, []exchange.Field{{Name: "Content-Type", Value: "text/plain"}})
-		_ = x.Write([]byte(proof)) // fails only when the authority is gone
-		x.End()
-	}
-	return ok
-}
-
-// proofOf is the answer to a question of HTTP-01 (RFC 8555, section 8.3).
-func proofOf(q *exchange.Request) (proof string, ok bool) {
-	if q.Method != "GET" || !strings.HasPrefix(q.Path, "/.well-known/acme-challenge/") {
-		return "", false
-	}
-	host, _, _ := strings.Cut(q.Host, ":") // addresses have no certificates here
-	c, ok := certmagic.GetACMEChallenge(strings.ToLower(host))
-	return c.KeyAuthorization, ok && q.Path == c.HTTP01ResourcePath()
-}
-
-// Folder is a storage in a directory, which only the user may enter.
-func Folder(path string) certmagic.Storage { return &certmagic.FileStorage{Path: path} }

@@ -6,10 +6,13 @@ import (
 	"context"
 	cryptotls "crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
@@ -67,26 +70,8 @@ func port(s *edge.Server) int { return s.Addr().(*net.TCPAddr).Port }
 func TestIssuer(t *testing.T) {
 	for _, way := range []string{"HTTP-01", "TLS-ALPN-01"} {
 		t.Run(way, func(t *testing.T) {
-			var issuer atomic.Pointer[acme.Issuer]
-			began := make(chan struct{}) // issuer is set
-			server, err := tls.Open(tls.Config{
-				Source: func(h *cryptotls.ClientHelloInfo) (*cryptotls.Certificate, error) {
-					<-began
-					return issuer.Load().Certificate(h)
-				},
-				Protocols: []string{"http/1.1", acme.Protocol}, Log: quiet,
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(server.Close)
-			secure := listen(t, edge.Config{Handler: hello, TLS: server})
-			plain := listen(t, edge.Config{Handler: exchange.HandlerFunc(func(x exchange.Exchange) {
-				<-began
-				if !issuer.Load().Answer(x) {
-					hello(x)
-				}
-			})})
+			n := startNode(t)
+			plain, secure := n.plain, n.secure
 			pebble, roots, issued := authority(t, port(plain), port(secure))
 			c := acme.Config{
 				Hosts: []string{"localhost"}, Directory: pebble.URL + wfe.DirectoryPath, Roots: roots,
@@ -102,11 +87,10 @@ func TestIssuer(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				issuer.Store(i)
+				n.issuer.Store(i)
 				return i
 			}
 			before := open()
-			close(began)
 			first := served(t, secure, issued)
 			before.Close()
 			pebble.Close()
@@ -135,6 +119,121 @@ func served(t *testing.T, s *edge.Server, roots *x509.CertPool) *x509.Certificat
 		case <-time.After(20 * time.Millisecond): // a bound on how often is asked
 		}
 	}
+}
+
+// Nodes that share a storage have one certificate signed, whichever of them the authority asks, and it outlives the storage.
+func TestShared(t *testing.T) {
+	for _, way := range []string{"HTTP-01", "TLS-ALPN-01"} {
+		t.Run(way, func(t *testing.T) {
+			safe := &folder{Storage: acme.Folder(t.TempDir())}
+			var nodes [2]*acmeNode
+			for i := range nodes {
+				nodes[i] = startNode(t)
+			}
+			asked := nodes[1] // while the first may be the one that wants it
+			pebble, roots, issued := authority(t, port(asked.plain), port(asked.secure))
+			var copies [2]string
+			open := func(i int) *acme.Issuer {
+				n := nodes[i]
+				c := acme.Config{
+					Hosts: []string{"localhost"}, Directory: pebble.URL + wfe.DirectoryPath, Roots: roots,
+					Storage: acme.Shared(safe, copies[i]), Listen: "127.0.0.1", Log: quiet,
+				}
+				if way == "HTTP-01" {
+					c.HTTPPort = port(n.plain)
+				} else {
+					c.TLSPort = port(n.secure)
+				}
+				issuer, err := acme.Open(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n.issuer.Store(issuer)
+				return issuer
+			}
+			for i := range nodes {
+				copies[i] = t.TempDir()
+				open(i)
+				defer func() { nodes[i].issuer.Load().Close() }()
+			}
+			first := served(t, nodes[0].secure, issued)
+			if other := served(t, nodes[1].secure, issued); !other.Equal(first) {
+				t.Error("each node has its own certificate")
+			}
+			// A question that nobody waits for is the app's.
+			a, err := http.Get(fmt.Sprintf("http://localhost:%d/.well-known/acme-challenge/x", port(nodes[0].plain)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Body.Close()
+			if body, err := io.ReadAll(a.Body); err != nil || string(body) != "hello" {
+				t.Errorf("got %q, %v", body, err)
+			}
+			safe.away.Store(true)
+			pebble.Close()
+			for i := range nodes {
+				nodes[i].issuer.Load().Close()
+				open(i)
+				if again := served(t, nodes[i].secure, issued); !again.Equal(first) {
+					t.Error("the copy is not used")
+				}
+			}
+		})
+	}
+}
+
+// folder is a directory as what nodes keep together, which can be away.
+type folder struct {
+	acme.Storage
+	away atomic.Bool
+}
+
+func (f *folder) Load(ctx context.Context, name string) (value []byte, written time.Time, err error) {
+	if f.away.Load() {
+		return nil, written, errors.New("away")
+	}
+	if value, err = f.Storage.Load(ctx, name); err != nil {
+		return nil, written, err
+	}
+	info, err := f.Storage.Stat(ctx, name)
+	return value, info.Modified, err
+}
+
+func (f *folder) List(ctx context.Context, dir string) ([]string, error) {
+	return f.Storage.List(ctx, dir, true)
+}
+
+// acmeNode is a server by https and one by http, whose certificates come from an issuer that may be replaced.
+type acmeNode struct {
+	issuer        atomic.Pointer[acme.Issuer]
+	secure, plain *edge.Server
+}
+
+func startNode(t *testing.T) *acmeNode {
+	t.Helper()
+	n := &acmeNode{}
+	server, err := tls.Open(tls.Config{
+		Source: func(h *cryptotls.ClientHelloInfo) (*cryptotls.Certificate, error) {
+			if i := n.issuer.Load(); i != nil {
+				return i.Certificate(h)
+			}
+			return nil, errors.New("it has only begun")
+		},
+		Protocols: []string{"http/1.1", acme.Protocol}, Log: quiet,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	n.secure = listen(t, edge.Config{Handler: hello, TLS: server})
+	n.plain = listen(t, edge.Config{Handler: exchange.HandlerFunc(func(x exchange.Exchange) {
+		if i := n.issuer.Load(); i != nil {
+			i.Answer(x, hello)
+		} else {
+			hello(x)
+		}
+	})})
+	return n
 }
 
 func TestOpen_errors(t *testing.T) {

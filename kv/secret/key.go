@@ -40,12 +40,6 @@ func (k Key) expand(seed, purpose string) []byte {
 	return b
 }
 
-// of is the key for the secrets of one app.
-func (k Key) of(app string) []byte { return k.expand("", "fortuna secrets of\x00"+app) }
-
-// id tells keys apart, and nothing of them.
-func (k Key) id() []byte { return k.expand("", "fortuna secret key id")[:idBytes] }
-
 // ReadKey derives the key from a file's text. The error is fs.ErrNotExist when there is no file.
 func ReadKey(path string) (Key, error) {
 	seed, err := os.ReadFile(path)

@@ -3,20 +3,13 @@
 package secret
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
 
-	"golang.org/x/crypto/chacha20poly1305"
-
 	"github.com/fortunadws/fortuna/kv"
 )
-
-// ErrKey is a secret that was encrypted with another key.
-var ErrKey = errors.New("secret: it was encrypted with another key")
 
 // Bounds of an app's secrets.
 const (
@@ -27,12 +20,13 @@ const (
 // Store has the secrets of one app. Its methods may be called from any goroutine.
 type Store struct {
 	space *kv.Space
-	app   string
-	key   Key
+	box   Box
 }
 
 // Open opens those of an app, in a space that is the app's alone.
-func Open(space *kv.Space, app string, key Key) *Store { return &Store{space, app, key} }
+func Open(space *kv.Space, app string, key Key) *Store {
+	return &Store{space, key.Box("secrets of\x00" + app)}
+}
 
 // Info is what may be known of a secret.
 type Info struct {
@@ -47,7 +41,7 @@ func (s *Store) Set(ctx context.Context, values map[string]string) error {
 		if len(value) > ValueBytesMax {
 			return fmt.Errorf("%w: %s has %d bytes, at most %d are allowed", kv.ErrTooLarge, name, len(value), ValueBytesMax)
 		}
-		writes = append(writes, kv.Write{Key: name, Value: s.seal(name, value)})
+		writes = append(writes, kv.Write{Key: name, Value: s.box.Seal(name, []byte(value))})
 	}
 	if len(writes) == 1 {
 		_, err := s.space.Put(ctx, writes[0])
@@ -91,47 +85,11 @@ func (s *Store) All(ctx context.Context) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if all[i.Name], err = s.open(i.Name, e.Value); err != nil {
+		value, err := s.box.Open(i.Name, e.Value)
+		if err != nil {
 			return nil, fmt.Errorf("secret %s: %w", i.Name, err)
 		}
+		all[i.Name] = string(value)
 	}
 	return all, nil
-}
-
-// A sealed value is the version, the id of its key, the nonce and the ciphertext. Its name is authenticated with it, so that
-// who can write to the store cannot give one secret's value to another.
-const (
-	version = 1
-	idBytes = 8
-)
-
-func (s *Store) seal(name, value string) []byte {
-	aead, err := chacha20poly1305.NewX(s.key.of(s.app))
-	if err != nil {
-		panic(err) // of a key that has not 32 bytes
-	}
-	out := append([]byte{version}, s.key.id()...)
-	nonce := make([]byte, aead.NonceSize())
-	rand.Read(nonce)
-	out = append(out, nonce...)
-	return aead.Seal(out, nonce, []byte(value), []byte(name))
-}
-
-func (s *Store) open(name string, sealed []byte) (string, error) {
-	aead, err := chacha20poly1305.NewX(s.key.of(s.app))
-	if err != nil {
-		panic(err)
-	}
-	const head = 1 + idBytes + chacha20poly1305.NonceSizeX
-	switch {
-	case len(sealed) < head || sealed[0] != version:
-		return "", errors.New("secret: it is not in a form that this version knows")
-	case !bytes.Equal(sealed[1:1+idBytes], s.key.id()):
-		return "", ErrKey
-	}
-	value, err := aead.Open(nil, sealed[1+idBytes:head], sealed[head:], []byte(name))
-	if err != nil {
-		return "", errors.New("secret: it was changed by somebody who has not the key")
-	}
-	return string(value), nil
 }
