@@ -23,7 +23,7 @@ var hopPeers = []peer{
 // The node that answers is the same for all: a worker of fortuna, by TLS, with HTTP/2 for those that can.
 func hop(ctx context.Context, b *bench) (figures []figure, err error) {
 	root := filepath.Join(b.dir, "hop")
-	c, err := b.startCluster(ctx, root, "worker", "balancer")
+	c, err := b.startCluster(ctx, root, joining{role: "worker", tls: true}, joining{role: "balancer"}) // others carry to the worker by TLS too
 	if err != nil {
 		return nil, err
 	}
@@ -121,18 +121,25 @@ type nodes struct {
 	nodes []*server
 }
 
-// startCluster starts a first node, n1, and others of the roles, n2 and so on, and logs in.
-func (b *bench) startCluster(ctx context.Context, root string, roles ...string) (c *nodes, err error) {
+// joining is a node that comes to a cluster.
+type joining struct {
+	role   string
+	config string // its fortuna.toml
+	tls    bool   // it answers by TLS at its own door
+}
+
+// startCluster starts a first node, n1, and others, n2 and so on, and logs in.
+func (b *bench) startCluster(ctx context.Context, root string, others ...joining) (c *nodes, err error) {
 	c = &nodes{b: b, root: root}
 	defer func() {
 		if err != nil {
 			c.close()
 		}
 	}()
-	for i := range len(roles) + 1 {
+	for i := range len(others) + 1 {
 		name := fmt.Sprint("n", i+1)
 		dir := filepath.Join(root, name)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(dir, "data"), 0o700); err != nil {
 			return nil, err
 		}
 		p := peer{name: name, needs: []string{"fortuna"}, ready: "ready", args: []string{
@@ -145,10 +152,8 @@ func (b *bench) startCluster(ctx context.Context, root string, roles ...string) 
 			if err != nil {
 				return nil, err
 			}
-			p.args = append(p.args, "--join", strings.TrimSpace(ticket), "--role", roles[i-1])
-		}
-		if i > 0 && roles[i-1] == "worker" { // what others carry to it comes by TLS too
-			if err := secureNode(filepath.Join(dir, "data")); err != nil {
+			p.args = append(p.args, "--join", strings.TrimSpace(ticket), "--role", others[i-1].role)
+			if err := others[i-1].configure(filepath.Join(dir, "data")); err != nil {
 				return nil, err
 			}
 		}
@@ -166,19 +171,19 @@ func (b *bench) startCluster(ctx context.Context, root string, roles ...string) 
 	return c, nil
 }
 
-// secureNode has a node answer at its own door by TLS.
-func secureNode(data string) error {
-	certificate, err := selfSigned()
-	if err != nil {
-		return err
+// configure writes what the node reads at its start.
+func (j joining) configure(data string) error {
+	if j.tls {
+		certificate, err := selfSigned()
+		if err == nil {
+			err = os.WriteFile(filepath.Join(data, "both.pem"), certificate, 0o600)
+		}
+		if err != nil {
+			return err
+		}
+		j.config += "[tls]\ncert = \"both.pem\"\nkey = \"both.pem\"\n"
 	}
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(data, "both.pem"), certificate, 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(data, "fortuna.toml"), []byte("[tls]\ncert = \"both.pem\"\nkey = \"both.pem\"\n"), 0o644)
+	return os.WriteFile(filepath.Join(data, "fortuna.toml"), []byte(j.config), 0o600)
 }
 
 // run types a command in dir.
@@ -202,4 +207,5 @@ func (c *nodes) close() {
 	for _, s := range c.nodes {
 		s.close()
 	}
+	c.nodes = nil // it may be called again
 }

@@ -35,6 +35,7 @@ var probes = []probe{
 	{"drain", "SIGTERM while handlers of 10 s are in flight must lose none of them", drained, nil},
 	{"sessions", "sessions, keys and values, beside express-session and bun with Redis; with what keeps the state on one core", sessions, []string{"node", "bun", "redis"}},
 	{"hop", "a request that another node answers, beside haproxy, nginx and caddy; CPU of what carries it alone", hop, []string{"haproxy", "nginx", "caddy"}},
+	{"burdened", "three nodes, one of which has other work beside: what they answer together, by what nodes say of their load and by dice; each has a part of a core", burdened, nil},
 	{"idle", "what waiting costs", idle, nil},
 }
 
@@ -51,7 +52,8 @@ type figure struct {
 	Name   string  `json:"name"`
 	Value  float64 `json:"value"`
 	Unit   string  `json:"unit,omitempty"`
-	Goal   float64 `json:"goal,omitempty"` // Value is to be at most this; 0 is no goal
+	Goal   float64 `json:"goal,omitempty"`  // Value is to be at most this; 0 is no goal
+	Least  float64 `json:"least,omitempty"` // Value is to be at least this; 0 is no goal
 	Rounds *spread `json:"rounds,omitempty"`
 }
 
@@ -79,6 +81,10 @@ func (p probeReport) print(out io.Writer) error {
 			goal = fmt.Sprintf("met: at most %g", f.Goal)
 		case f.Goal > 0:
 			goal = fmt.Sprintf("MISSED: at most %g", f.Goal)
+		case f.Least > 0 && f.Value >= f.Least:
+			goal = fmt.Sprintf("met: at least %g", f.Least)
+		case f.Least > 0:
+			goal = fmt.Sprintf("MISSED: at least %g", f.Least)
 		}
 		value := number(f.Value) + " " + f.Unit
 		if f.Rounds != nil {
