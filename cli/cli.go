@@ -15,7 +15,7 @@ import (
 
 // commands are the verbs, in the order help shows them.
 func commands() []*cli.Command {
-	return []*cli.Command{initCommand(), devCommand(), buildCommand(), serveCommand(), loginCommand(), deployCommand(), versionsCommand(), rollbackCommand(), promoteCommand(), statusCommand(), explainCommand(), tailCommand(), nodeCommand(), tokenCommand(), kvCommand(), sessionCommand(), secretCommand(), backupCommand(), restoreCommand(), typesCommand(), limitsCommand(), verifyCommand(), versionCommand(), completionCommand()}
+	return []*cli.Command{initCommand(), devCommand(), buildCommand(), serveCommand(), loginCommand(), deployCommand(), versionsCommand(), rollbackCommand(), promoteCommand(), statusCommand(), explainCommand(), tailCommand(), auditCommand(), nodeCommand(), tokenCommand(), kvCommand(), sessionCommand(), secretCommand(), backupCommand(), restoreCommand(), typesCommand(), limitsCommand(), verifyCommand(), versionCommand(), completionCommand()}
 }
 
 // run does what p.args ask for.

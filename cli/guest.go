@@ -18,7 +18,7 @@ func workerRights(name string) embedded.Rights {
 			"$JS.API.DIRECT.GET.>", "$JS.API.CONSUMER.>",
 		},
 		PublishDenied: []string{
-			"$KV.cluster.>", "$KV.files.>", "$KV.secrets.>",
+			"$KV.cluster.>", "$KV.files.>", "$KV.secrets.>", "fortuna.log." + auditConfig.Name + ".>",
 			"$JS.API.CONSUMER.PAUSE.>", "$JS.API.CONSUMER.LEADER.>",
 		},
 		Subscribe: []string{inboxOf(name) + ".>", "fortuna.>"},

@@ -93,7 +93,7 @@ func TestWorkerRights(t *testing.T) {
 
 		{"$KV.cluster.x", true, no}, {"$KV.cluster.=beacon", true, no}, {"$KV.files.x", true, no}, {"$KV.secrets.x", true, no}, // a roll-up of one deletes all
 		{"$KV.cluster.releases.shop", true, no}, {"$KV.cluster.grants.abc", true, no}, {"$KV.cluster.members.n1", true, no}, {"$KV.cluster.versions.shop.a", true, no},
-		{"$KV.files.sha256.abc", true, no}, {"$KV.files.=p.sha256.abc.0", true, no}, {"$KV.secrets.shop.KEY", true, no},
+		{"$KV.files.sha256.abc", true, no}, {"$KV.files.=p.sha256.abc.0", true, no}, {"$KV.secrets.shop.KEY", true, no}, {"fortuna.log.audit.cluster", true, no}, {"fortuna.log.apps.shop", true, yes}, {"$JS.API.STREAM.PURGE.LOG_audit", true, no},
 		{"fortuna.kv.cluster.releases.shop", true, no}, {"fortuna.kv.sessions.shop.a", true, no}, // what only the server says: that something has changed
 		{"$JS.API.STREAM.CREATE.KV_values", true, no}, {"$JS.API.STREAM.UPDATE.KV_values", true, no}, {"$JS.API.STREAM.DELETE.KV_values", true, no},
 		{"$JS.API.STREAM.PURGE.KV_cluster", true, no}, {"$JS.API.STREAM.PURGE.KV_values", true, no}, {"$JS.API.STREAM.PURGE.KV_sessions", true, no}, {"$JS.API.STREAM.MSG.DELETE.KV_values", true, no},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fortunadws/fortuna/cli/cluster"
+	"github.com/fortunadws/fortuna/cli/control"
 	"github.com/fortunadws/fortuna/kv/embedded"
 	"github.com/fortunadws/fortuna/kv/node"
 )
@@ -138,7 +139,11 @@ func (m *member) openGate() error {
 	gate := &cluster.Gate{
 		Identity: id, Log: h.journal.log,
 		Enrol: func(ctx context.Context, name string, role cluster.Role) error {
-			return m.members.Enrol(ctx, name, string(role), m.registry.Nodes())
+			err := m.members.Enrol(ctx, name, string(role), m.registry.Nodes())
+			if err == nil {
+				m.audit(ctx, control.Event{Who: name, What: "node " + name + " joined as " + string(role)})
+			}
+			return err
 		},
 		Member: func(ctx context.Context, name string) bool {
 			if member, ok := m.members.Cached(name); ok { // the store may be away

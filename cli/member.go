@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -41,7 +40,8 @@ type member struct {
 	gate       atomic.Pointer[cluster.Gate] // nil: no other node comes in
 	near       neighbours
 	logs       logs
-	kept       *kv.Log     // what they are kept in
+	kept       *kv.Log // what they are kept in
+	audits     *kv.Log
 	online     atomic.Bool // the store has been reached
 	behind     atomic.Bool // its part of the store does not have everything yet
 	promise    promise
@@ -131,11 +131,6 @@ func (m *member) verify(ctx context.Context, v artifact.Version) (out control.Ve
 		}
 	}
 	return verifyVersion(ctx, dir)
-}
-
-// audit notes what somebody has done, where nobody changes it.
-func (m *member) audit(ctx context.Context, who, what string) {
-	m.house.journal.event(slog.LevelInfo, "audit", slog.String("who", who), slog.String("what", what))
 }
 
 // info is what the other nodes are told.

@@ -184,6 +184,11 @@ func (m *member) connect() error {
 	}
 	m.logs.open(kept)
 	m.kept = kept
+	if m.identity.Role() == cluster.Core {
+		if m.audits, err = m.store.values.Log(ctx, auditConfig); err != nil {
+			return failed("", "%v", err)
+		}
+	}
 	m.artifacts = artifact.New(files, statements, replica, m.identity.Root)
 	m.members, m.topologies = node.NewMembers(statements, replica), node.NewTopologies(statements, replica)
 	if m.registry == nil {
@@ -231,6 +236,6 @@ func (m *member) govern() {
 		Cluster:  control.Cluster{Node: m.identity.Name, Role: string(cluster.Core), Fortuna: Version},
 		Artifact: m.artifacts, Members: m.members, Registry: m.registry,
 		Verify: m.verify, Explain: m.explain, Prove: m.identity.Prove, Sharing: m.sharing, Share: m.share,
-		Logs: m.kept.Read, Audit: m.audit, Log: h.journal.log,
+		Logs: m.kept.Read, Audit: m.audit, Audited: m.audited, Log: h.journal.log,
 	}).Handler())
 }

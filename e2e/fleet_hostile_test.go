@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -287,6 +288,29 @@ func TestFleet_forgers(t *testing.T) {
 	}
 	f.eventuallySaid("is older than what is in force")
 	f.expect("blog")
+
+	// All of it was noted, and only who looks after nodes reads it.
+	audit := f.mustRun("", "audit")
+	for _, want := range []string{
+		`n2 joined as worker`, `token ci \(\w+\) for deploy of shop`, `version \w+ of shop`, `deploy of blog: release 1`,
+		`ci +refused: GET /v1/apps/blog/\S+: .*for the apps "shop"`, `ci +refused: DELETE /v1/nodes/n2: .*not for looking after nodes`,
+		`refused: POST /v1/apps/shop/releases: .*older`, `refused: POST /v1/apps/shop/releases: .*is not signed by who may`,
+	} {
+		if !regexp.MustCompile(want).MatchString(audit) {
+			t.Errorf("the audit has no %s:\n%s", want, audit)
+		}
+	}
+	if some := f.mustRun("", "audit", "--app", "blog", "--refused", "--json"); !strings.Contains(some, `"refused":true`) || strings.Contains(some, `"app":"shop"`) {
+		t.Errorf("of the blog, refused: %s", some)
+	}
+	if _, trouble, err := f.run("", "audit", "--to", "ci"); err == nil || !strings.Contains(trouble, "not for looking after nodes") {
+		t.Errorf("%v %s", err, trouble)
+	}
+	for _, secret := range []string{token, holder.Password} {
+		if strings.Contains(f.mustRun("", "audit", "--json"), secret) {
+			t.Error("the audit has a token in it")
+		}
+	}
 }
 
 // post sends a statement to the first node as the holder of a token.

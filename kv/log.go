@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 )
 
 // Log is what happened, the newest of it: when there is no room the oldest goes. Its methods may be called from any goroutine.
@@ -22,6 +23,7 @@ type LogConfig struct {
 	Name     string        // letters, digits, "_" and "-"
 	BytesMax int64         // of all entries
 	Kept     time.Duration // at most
+	Fixed    bool          // nobody can take out entries
 }
 
 // Log opens a log, making it if it does not exist.
@@ -32,7 +34,7 @@ func (s *Store) Log(ctx context.Context, cfg LogConfig) (*Log, error) {
 	l := &Log{s: s, base: "fortuna.log." + cfg.Name + ".", stream: "LOG_" + cfg.Name}
 	err := s.stream(ctx, jetstream.StreamConfig{
 		Name: l.stream, Subjects: []string{l.base + ">"}, MaxBytes: cfg.BytesMax, MaxAge: cfg.Kept, Discard: jetstream.DiscardOld,
-		Storage: s.storage, Replicas: s.replicas(),
+		Storage: s.storage, Replicas: s.replicas(), DenyDelete: cfg.Fixed, DenyPurge: cfg.Fixed,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open log %q: %w", cfg.Name, err)
@@ -50,6 +52,14 @@ func (l *Log) Append(of string, p []byte) error {
 		return refusalOf(err)
 	}
 	return nil
+}
+
+// Record is Append that waits until the entry is kept.
+func (l *Log) Record(ctx context.Context, of string, p []byte) error {
+	m := &nats.Msg{Subject: l.base + escapeField(of), Data: p, Header: nats.Header{}}
+	m.Header.Set(headerID, nuid.Next()) // it may be sent again
+	_, err := l.s.publish(ctx, m)
+	return err
 }
 
 // Read calls f with the entries of somebody's since a time, oldest first, until there are none or, with follow, until ctx ends. The

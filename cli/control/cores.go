@@ -52,7 +52,7 @@ func (s *Server) share(w http.ResponseWriter, c call) (any, error) {
 	if plan.Against != "" {
 		return nil, fail(http.StatusConflict, "%s", plan.Against)
 	}
-	s.audit(c, "the store is shared with %s", strings.Join(with, ", "))
+	s.audit(c, "share the store with %s", strings.Join(with, ", "))
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
 	begun, out, control := time.Now(), json.NewEncoder(w), http.NewResponseController(w)

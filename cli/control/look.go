@@ -1,6 +1,8 @@
 package control
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -78,10 +80,11 @@ func (s *Server) grant(r *http.Request) (any, error) {
 	if err := read(r, &sealed); err != nil {
 		return nil, err
 	}
-	if err := s.Artifact.PutGrant(r.Context(), sealed); err != nil {
+	g, err := s.Artifact.PutGrant(r.Context(), sealed)
+	if err != nil {
 		return nil, err
 	}
-	s.Audit(r.Context(), "root", "a token")
+	s.Audit(r.Context(), Event{Who: "root", Address: r.RemoteAddr, What: fmt.Sprintf("token %s (%s) for %s of %s", g.Name, g.ID, g.Role, g.Apps)})
 	return struct{}{}, nil
 }
 
@@ -102,7 +105,7 @@ func (s *Server) wish(_ http.ResponseWriter, c call) (any, error) {
 	if w != node.Work && w != node.Cordon && w != node.Drain {
 		return nil, fail(http.StatusBadRequest, "a node can be %q or %q, got %q", node.Cordon, node.Drain, w)
 	}
-	return s.change(c, "wish "+string(w), func(m *node.Member) error {
+	return s.change(c, cmp.Or(string(w), "uncordon"), func(m *node.Member) error {
 		m.Wish = w
 		return nil
 	})
@@ -114,7 +117,7 @@ func (s *Server) remove(_ http.ResponseWriter, c call) (any, error) {
 	if name == s.Cluster.Node {
 		return nil, fail(http.StatusConflict, "%s is the node that answers: ask another to remove it", name)
 	}
-	answer, err := s.change(c, "removed", func(m *node.Member) error {
+	answer, err := s.change(c, "remove", func(m *node.Member) error {
 		if m.Role == "core" {
 			return fail(http.StatusConflict, "%s has the store: it cannot be removed", name)
 		}
@@ -136,7 +139,7 @@ func (s *Server) change(c call, what string, change func(*node.Member) error) (a
 		return change(m)
 	})
 	if err == nil {
-		s.audit(c, "node %s: %s", name, what)
+		s.audit(c, "%s node %s", what, name)
 	}
 	return struct{}{}, err
 }

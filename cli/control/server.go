@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fortunadws/fortuna/kv"
@@ -34,9 +35,15 @@ type Server struct {
 	Prove   func(question string) (string, error)
 	Explain func(method, host, path string) Explanation
 	// Logs calls f with lines of JSON that an app has left since a time and, with follow, leaves, until ctx ends.
-	Logs  func(ctx context.Context, app string, since time.Time, follow bool, f func(lines []byte) error) error
-	Audit func(ctx context.Context, who, what string)
-	Log   *slog.Logger
+	Logs func(ctx context.Context, app string, since time.Time, follow bool, f func(lines []byte) error) error
+	// Audit notes what somebody did, where nobody changes it; it fills in when and where. Audited gives that back as Logs does.
+	Audit   func(ctx context.Context, e Event)
+	Audited func(ctx context.Context, since time.Time, follow bool, f func(lines []byte) error) error
+	Log     *slog.Logger
+
+	mu       sync.Mutex
+	minute   time.Time // that refusals were noted in
+	refusals int
 }
 
 // Cluster is what there is to say about the node that answers.
@@ -125,13 +132,16 @@ func (s *Server) Handler() http.Handler {
 			c, err := s.admit(r, role)
 			var answer any
 			if err == nil {
-				answer, err = f(w, c)
+				if answer, err = f(w, c); forbidden(err) {
+					s.refused(c, err)
+				}
 			}
 			s.answer(w, r, answer, err)
 		})
 	}
 	on("GET /v1/status", artifact.Deploy, s.status)
 	on("GET /v1/explain", artifact.Deploy, s.explain)
+	on("GET /v1/audit", artifact.Admin, s.events)
 	on("GET /v1/grants", artifact.Admin, s.grants)
 	on("DELETE /v1/grants/{id}", artifact.Admin, s.revoke)
 	on("POST /v1/apps/{app}/missing", artifact.Deploy, s.missing)
@@ -173,20 +183,29 @@ func (s *Server) admit(r *http.Request, role artifact.Role) (call, error) {
 		return call{}, err
 	case err != nil || !g.Knows(password):
 		return call{}, fail(http.StatusUnauthorized, "the token is not known here, or was revoked")
+	}
+	c := call{r, g}
+	// Who shows no token that is known is nobody, and may come as often as they like: only what a token is not for is audited.
+	switch {
 	case !g.Valid(time.Now()):
-		return call{}, fail(http.StatusUnauthorized, "the token has expired, or was revoked")
+		return call{}, s.refused(c, fail(http.StatusUnauthorized, "the token has expired, or was revoked"))
 	case role == artifact.Admin && g.Role != artifact.Admin:
-		return call{}, fail(http.StatusForbidden, "the token %s is for deploying, not for looking after nodes", g.Name)
+		return call{}, s.refused(c, fail(http.StatusForbidden, "the token %s is for deploying, not for looking after nodes", g.Name))
 	}
 	if app := r.PathValue("app"); app != "" {
 		if err := artifact.CheckApp(app); err != nil {
 			return call{}, fail(http.StatusBadRequest, "%v", err)
 		}
 		if !g.Covers(app) {
-			return call{}, fail(http.StatusForbidden, "the token %s is for the apps %q, not for %q", g.Name, g.Apps, app)
+			return call{}, s.refused(c, fail(http.StatusForbidden, "the token %s is for the apps %q, not for %q", g.Name, g.Apps, app))
 		}
 	}
-	return call{r, g}, nil
+	return c, nil
+}
+
+// forbidden reports whether a statement was refused that somebody should not have made.
+func forbidden(err error) bool {
+	return errors.Is(err, artifact.ErrForged) || errors.Is(err, artifact.ErrScope) || errors.Is(err, artifact.ErrExpired) || errors.Is(err, artifact.ErrReplayed)
 }
 
 // answer tells the outcome, unless the handler has.
@@ -214,7 +233,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, answer any, err 
 		status = http.StatusRequestEntityTooLarge
 	case errors.Is(err, artifact.ErrReplayed):
 		status = http.StatusConflict
-	case errors.Is(err, artifact.ErrForged), errors.Is(err, artifact.ErrScope), errors.Is(err, artifact.ErrExpired):
+	case forbidden(err):
 		status = http.StatusForbidden
 	}
 	if status >= 500 {
@@ -235,8 +254,4 @@ func read(r *http.Request, into any) error {
 		return fail(http.StatusBadRequest, "the request is not what this version of fortuna reads")
 	}
 	return nil
-}
-
-func (s *Server) audit(c call, format string, args ...any) {
-	s.Audit(c.Context(), c.grant.Name+" ("+c.grant.ID+")", fmt.Sprintf(format, args...))
 }

@@ -65,7 +65,7 @@ func (w *world) grant(role Role, apps string, life time.Duration) Token {
 	t, _ := NewToken(w.root.Public().(ed25519.PublicKey))
 	sealed, err := SignGrant(NewGrant(t, "test", role, apps, life), w.root)
 	if err == nil {
-		err = w.PutGrant(w.ctx, sealed)
+		_, err = w.PutGrant(w.ctx, sealed)
 	}
 	if err != nil {
 		w.t.Fatal(err)
@@ -188,7 +188,8 @@ func TestStore_refuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return w.PutGrant(w.ctx, sealed)
+			_, err = w.PutGrant(w.ctx, sealed)
+			return err
 		}, ErrForged},
 		{"a version that is not there", func() error {
 			_, err := w.release(w.shop, Release{App: "shop-a", Version: "000000000000", Counter: 1})

@@ -119,12 +119,11 @@ func (s *Store) put(ctx context.Context, to *kv.Space, key string, sealed Sealed
 }
 
 // PutGrant makes a grant known that the root has signed.
-func (s *Store) PutGrant(ctx context.Context, sealed Sealed) error {
-	var g Grant
+func (s *Store) PutGrant(ctx context.Context, sealed Sealed) (g Grant, err error) {
 	if err := sealed.open(ofGrant, s.root, &g); err != nil {
-		return err
+		return g, err
 	}
-	return s.put(ctx, s.grants, g.ID, sealed, kv.IfNew())
+	return g, s.put(ctx, s.grants, g.ID, sealed, kv.IfNew())
 }
 
 // Grant is the one with an id, revoked or not. The error is kv.ErrNotFound when there is none.
