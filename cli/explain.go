@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/urfave/cli/v2"
 )
@@ -46,13 +47,16 @@ func explainCommand() *cli.Command {
 			}
 			var b strings.Builder
 			w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-			fmt.Fprintf(w, "  NODE (%s)\tSTATE\tWEIGHT\tSCORE\tGIVEN\tQUEUE\tCPU\t\n", e.Policy)
+			fmt.Fprintf(w, "  NODE (%s)\tSTATE\tWEIGHT\tSCORE\tGIVEN\tQUEUE\tCPU\tPACE\t\n", e.Policy)
 			for _, n := range e.Candidates {
-				mark := " "
+				mark, pace := " ", "-"
 				if n.Chosen {
 					mark = "*"
 				}
-				fmt.Fprintf(w, "%s %s\t%s\t%.3g\t%.3g\t%d\t%d\t%.0f %%\t%s\n", mark, n.Node, n.State, n.Weight, n.Score, n.Inflight, n.Queue, 100*n.CPU, t.out.printable(n.Why))
+				if n.PaceMs > 0 {
+					pace = milliseconds(time.Duration(n.PaceMs * float64(time.Millisecond)))
+				}
+				fmt.Fprintf(w, "%s %s\t%s\t%.3g\t%.3g\t%d\t%d\t%.0f %%\t%s\t%s\n", mark, n.Node, n.State, n.Weight, n.Score, n.Inflight, n.Queue, 100*n.CPU, pace, t.out.printable(n.Why))
 			}
 			_ = w.Flush() // into memory
 			t.raw(b.String())

@@ -286,7 +286,7 @@ func (m *member) explain(method, host, path string) control.Explanation {
 	e.Policy = decision.Policy
 	for _, c := range decision.Candidates {
 		e.Candidates = append(e.Candidates, control.Candidate{
-			Node: c.Node.Name, State: string(c.State), Weight: max(c.Node.Weight, 1), Score: c.Score, Inflight: c.Inflight, Queue: c.Node.Load.Queue, CPU: c.Node.Load.CPU, Chosen: c.Chosen, Why: c.Why,
+			Node: c.Node.Name, State: string(c.State), Weight: max(c.Node.Weight, 1), Score: c.Score, Inflight: c.Inflight, Queue: c.Node.Load.Queue, CPU: c.Node.Load.CPU, PaceMs: float64(c.Pace.Microseconds()) / 1000, Chosen: c.Chosen, Why: c.Why,
 		})
 		if c.Chosen && why != "" {
 			e.Where = c.Node.Name

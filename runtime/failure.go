@@ -23,6 +23,7 @@ type Failure struct {
 	Frame    string            // the code around Position
 	Hint     string            // what to do about it, or ""
 	Request  *exchange.Request // nil for top-level code
+	Unserved bool              // no code has seen the request: another node may have room for it
 }
 
 // Error is the message with the position.
@@ -35,17 +36,17 @@ func (f *Failure) Error() string {
 
 // failures with nothing to say about code.
 func failNoApp() *Failure {
-	return &Failure{Code: "no_app", Status: 503, Message: "no version of the app is running yet"}
+	return &Failure{Code: "no_app", Status: 503, Unserved: true, Message: "no version of the app is running yet"}
 }
 
 func failNoCapacity(queue int) *Failure {
-	return &Failure{Code: "no_capacity", Status: 503,
+	return &Failure{Code: "no_capacity", Status: 503, Unserved: true,
 		Message: fmt.Sprintf("%d requests are waiting for a VM already: limits.queue_max = %d", queue, queue),
 		Hint:    "are handlers slow, or more than limits.in_flight_max of them parked in each VM?"}
 }
 
 func failOverload() *Failure {
-	return &Failure{Code: "overload", Status: 503,
+	return &Failure{Code: "overload", Status: 503, Unserved: true,
 		Message: "more requests come than can be computed, and have for a while: this one would only wait",
 		Hint:    "add a core or a node, or make the handlers that compute cheaper"}
 }

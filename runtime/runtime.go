@@ -189,6 +189,7 @@ func (r *Runtime) refuse(x exchange.Exchange, f *Failure, extra ...exchange.Fiel
 		r.report(f)
 		return
 	}
+	f.Request.Unserved = f.Unserved
 	status, header, body := r.page(f)
 	p := part{status: status, header: append(header, extra...), body: body, last: true}
 	p.give(x)

@@ -28,6 +28,7 @@ type Candidate struct {
 	Inflight int     `json:"inflight"` // requests given to it from here
 	Queue    int     `json:"queue"`
 	CPU      float64 `json:"cpu"`
+	PaceMs   float64 `json:"paceMs"` // to the heads of its answers, a moving mean; 0: none has come lately
 	Chosen   bool    `json:"chosen"` // if another node were to answer
 	Why      string  `json:"why,omitempty"`
 }

@@ -13,7 +13,7 @@ import (
 const (
 	burdenedCores = 0.4 // of each node: three of them, the balancers and the load have two cores
 	burdens       = 3   // processes that compute without end beside one of them: it keeps about a quarter
-	burdenedTimes = 2.2 // what comes, of what one node can do: about what they can do together
+	burdenedTimes = 2.0 // what comes, of what one node can do; all of them can do about 2.25
 	burdenedLate  = 500 * time.Millisecond
 	burdenedWarm  = 11 * time.Second // a node that is back begins slowly, for 10 s
 )
@@ -82,7 +82,7 @@ func burdened(ctx context.Context, b *bench) (figures []figure, err error) {
 	if err := pause(ctx, burdenedWarm); err != nil {
 		return nil, err
 	}
-	one, err := b.closed(ctx, doors[0], transport, 2*b.window)
+	one, err := b.closed(ctx, doors[0], transport, 2*b.window, 4)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func overload(ctx context.Context, b *bench) ([]figure, error) {
 	if _, err := b.paced(ctx, s, transport, time.Second, 100); err != nil { // warms up
 		return nil, err
 	}
-	peak, err := b.closed(ctx, s, transport, overloadWindow)
+	peak, err := b.closed(ctx, s, transport, overloadWindow, 16)
 	if err != nil {
 		return nil, err
 	}
@@ -102,9 +102,9 @@ func (b *bench) paced(ctx context.Context, s *server, transport *http.Transport,
 	return a, err
 }
 
-// closed has as many clients as keep every core busy, each waiting for its answer, and returns the answers a second.
-func (b *bench) closed(ctx context.Context, s *server, transport *http.Transport, window time.Duration) (float64, error) {
-	const clients = 16
+// closed has so many clients, as many as keep the server busy and are not refused, each waiting for its answer, and returns the
+// answers a second.
+func (b *bench) closed(ctx context.Context, s *server, transport *http.Transport, window time.Duration, clients int) (float64, error) {
 	var wg sync.WaitGroup
 	counts := make([]int, clients)
 	errs := make([]error, clients)

@@ -114,6 +114,9 @@ type Request struct {
 	App     string // that the request is for, where there are several
 	Version string // of the app, where it was deployed
 	Route   string // the declared pattern that leads to the handler, or "fetch"; "" if the app has none for the request
+
+	// Unserved is set by who refuses it with 503 before any code has seen it: another node may have room for it.
+	Unserved bool
 }
 
 // Client is what a client showed of itself by a certificate.

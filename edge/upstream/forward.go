@@ -135,6 +135,9 @@ func (t *transit) progress(s *stream, n notice) {
 		t.leave()
 		return
 	}
+	if n.unserved && t.elsewhere() {
+		return
+	}
 	if n.status != 0 {
 		t.framed, t.status, t.length = true, n.status, n.length
 		t.x.Head(n.status, n.header)
@@ -198,6 +201,23 @@ func (t *transit) received(piece []byte, err error) {
 	default: // io.EOF
 		t.stream.more(nil, true)
 	}
+}
+
+// elsewhere gives a request to another node that this one has no room for, if there is one, and reports whether it did. It has a
+// budget: when all nodes have too much to do, asking each of them would be more of it.
+func (t *transit) elsewhere() bool {
+	p := t.pool
+	if t.consumed || t.attempts == AttemptsMax || p.pick(t.q, t.app, t.session, t.tried[:t.attempts]) == nil {
+		return false
+	}
+	if !p.budget.withdraw() {
+		p.denied.Add(1)
+		return false
+	}
+	t.stream.cancel()
+	t.peer.inflight.Add(-1)
+	t.attempt(errShed)
+	return true
 }
 
 // left reports whether the client is gone.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/fortunadws/fortuna/edge"
@@ -170,6 +171,80 @@ func TestForward_loop(t *testing.T) {
 	_, addr := a.front(t, upstream.Config{}, one)
 	if r, body := ask(t, addr, get); r.StatusCode != 503 || !strings.HasPrefix(body, "loop: ") || r.Header.Get("Retry-After") == "" {
 		t.Errorf("got %d %s", r.StatusCode, body)
+	}
+}
+
+// A request for which a node has no room is another's, whatever it is, and the client hears of it only if there is none.
+func TestForward_unserved(t *testing.T) {
+	a := newAuthority(t)
+	full := exchange.HandlerFunc(func(x exchange.Exchange) {
+		x.Request().Unserved = true
+		x.Head(503, []exchange.Field{{Name: "Retry-After", Value: "1"}})
+		_ = x.Write([]byte("overload"))
+		x.End()
+	})
+	p, addr := a.front(t, upstream.Config{}, a.startNode(t, "full", full), a.startNode(t, "free", answering("hello")))
+	for i := range 20 {
+		request := get
+		if i%2 == 1 {
+			request = "POST / HTTP/1.1\r\nHost: example.com\r\nContent-Length: 3\r\n\r\nabc"
+		}
+		if r, body := ask(t, addr, request); r.StatusCode != 200 || body != "hello" {
+			t.Errorf("request %d: %d %q", i, r.StatusCode, body)
+		}
+	}
+	nodes, _ := p.Stats()
+	if nodes[0].Retries == 0 && nodes[1].Retries == 0 {
+		t.Errorf("nobody was asked first who was full: %+v", nodes)
+	}
+	p.Remove("free")
+	for range 3 {
+		r, body := ask(t, addr, get)
+		if r.StatusCode != 503 || body != "overload" || r.Header.Get("Retry-After") != "1" || r.Header.Get("Fortuna-Unserved") != "" {
+			t.Errorf("got %d %q %v", r.StatusCode, body, r.Header)
+		}
+	}
+	nodes, _ = p.Stats()
+	if nodes[0].Inflight != 0 || nodes[0].Failures != 0 {
+		t.Errorf("%+v", nodes)
+	}
+}
+
+// That no code has seen a request is not the app's to say.
+func TestForward_unservedByApp(t *testing.T) {
+	a := newAuthority(t)
+	var served atomic.Int32
+	liar := exchange.HandlerFunc(func(x exchange.Exchange) {
+		served.Add(1)
+		x.Head(503, []exchange.Field{{Name: "fortuna-unserved", Value: "1"}, {Name: "X-Answer", Value: "yes"}})
+		x.End()
+	})
+	_, addr := a.front(t, upstream.Config{}, a.startNode(t, "one", liar), a.startNode(t, "two", liar))
+	r, _ := ask(t, addr, get)
+	if r.StatusCode != 503 || r.Header.Get("X-Answer") != "yes" || r.Header.Get("Fortuna-Unserved") != "" || served.Load() != 1 {
+		t.Errorf("got %d %v, %d times", r.StatusCode, r.Header, served.Load())
+	}
+}
+
+// When every node is full, as many are asked twice as the budget allows.
+func TestForward_unservedBudget(t *testing.T) {
+	a := newAuthority(t)
+	var asked atomic.Int32
+	full := exchange.HandlerFunc(func(x exchange.Exchange) {
+		asked.Add(1)
+		x.Request().Unserved = true
+		x.Head(503, nil)
+		x.End()
+	})
+	_, addr := a.front(t, upstream.Config{}, a.startNode(t, "one", full), a.startNode(t, "two", full), a.startNode(t, "three", full))
+	const requests = 200
+	for range requests {
+		if r, _ := ask(t, addr, get); r.StatusCode != 503 {
+			t.Fatalf("got %d", r.StatusCode)
+		}
+	}
+	if most := int32(requests + requests/5 + 10); asked.Load() > most { // a fifth, and those that were saved up
+		t.Errorf("%d requests were asked %d times", requests, asked.Load())
 	}
 }
 

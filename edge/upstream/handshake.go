@@ -129,7 +129,7 @@ func readAnswerHead(r *bufio.Reader) (*answer, *framing, error) {
 			return nil, nil, err
 		}
 		field := exchange.Field{Name: name, Value: value}
-		if exchange.EqualFold(name, "Content-Length") || ws.Decides(field) || ofConnection(name) && !(status == 426 && exchange.EqualFold(name, "Upgrade")) {
+		if exchange.EqualFold(name, "Content-Length") || ws.Decides(field) || ours(name) || ofConnection(name) && !(status == 426 && exchange.EqualFold(name, "Upgrade")) {
 			continue
 		}
 		a.header = append(a.header, field)

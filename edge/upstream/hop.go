@@ -23,17 +23,18 @@ type Hop struct {
 }
 
 // Fields are the header fields that nodes write for each other. From anybody else they mean nothing: Strip removes them.
-var Fields = []string{fieldHop, fieldClient}
+var Fields = []string{fieldHop, fieldClient, fieldUnserved}
 
 const (
-	fieldHop     = "Fortuna-Hop"
-	fieldClient  = "Fortuna-Client"
-	hopBytesMax  = 1 << 10
-	nobodysHost  = "none.invalid" // stands for the Host that a request of HTTP/1.0 need not have
-	hopParts     = 6
-	hopsReadMax  = 100 // what is above was not written by Append
-	schemeSecure = "https"
-	schemePlain  = "http"
+	fieldHop      = "Fortuna-Hop"
+	fieldClient   = "Fortuna-Client"
+	fieldUnserved = "Fortuna-Unserved" // of an answer: no code has seen the request
+	hopBytesMax   = 1 << 10
+	nobodysHost   = "none.invalid" // stands for the Host that a request of HTTP/1.0 need not have
+	hopParts      = 6
+	hopsReadMax   = 100 // what is above was not written by Append
+	schemeSecure  = "https"
+	schemePlain   = "http"
 )
 
 // Strip removes from a request what only nodes may say. Whoever serves the public calls it before anything else.
@@ -47,7 +48,15 @@ func Strip(q *exchange.Request) {
 }
 
 func ours(name string) bool {
-	return len(name) == len(fieldHop) && exchange.EqualFold(name, fieldHop) || len(name) == len(fieldClient) && exchange.EqualFold(name, fieldClient)
+	switch len(name) {
+	case len(fieldHop):
+		return exchange.EqualFold(name, fieldHop)
+	case len(fieldClient):
+		return exchange.EqualFold(name, fieldClient)
+	case len(fieldUnserved):
+		return exchange.EqualFold(name, fieldUnserved)
+	}
+	return false
 }
 
 // Append appends h as the value of a field: its parts with a space between, those that are text percent-encoded.

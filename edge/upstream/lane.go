@@ -38,6 +38,7 @@ type turn struct {
 var (
 	errUnsent    = errors.New("upstream: the node has not looked at the request") // it may be sent again, whatever it is
 	errUnreached = errors.New("upstream: the node cannot be reached")             // so may this, to another
+	errShed      = errors.New("upstream: the node has no room for the request")   // and this
 	errLost      = errors.New("upstream: the connection to the node has ended")   // it may have been served
 	errReset     = errors.New("upstream: the node broke the answer off")          // so may this
 	errBroken    = errors.New("upstream: the node's answer breaks the rules")     // and this

@@ -32,6 +32,7 @@ type peer struct {
 	seed uint64 // of the name, for rendezvous hashing
 	node atomic.Pointer[Node]
 	ejection
+	pace pace
 
 	lanes []*lane
 

@@ -10,9 +10,10 @@ import (
 type Candidate struct {
 	Node     Node
 	State    State
-	Share    float64 // of its weight that counts, 0 to 1: below 1 in its slow start
-	Inflight int     // requests that we have given it and that are not answered
-	Score    float64 // of the policy, see Decision
+	Share    float64       // of its weight that counts, 0 to 1: below 1 in its slow start
+	Inflight int           // requests that we have given it and that are not answered
+	Pace     time.Duration // to the heads of its answers, a moving mean; 0: none has come lately
+	Score    float64       // of the policy, see Decision
 	Chosen   bool
 	Why      string // for people: why it may not be chosen; "" if it may
 }
@@ -112,9 +113,10 @@ func (p *Pool) Explain(q *exchange.Request, app, session string) Decision {
 	case policy.byTurns():
 		d.Lower = false
 	}
+	least := fastest(ready, now)
 	for _, c := range *p.peers.Load() {
 		n := c.node.Load()
-		k := Candidate{Node: *n, State: c.state(n, app, now), Share: c.share(now), Inflight: int(c.inflight.Load()), Chosen: c == chosen}
+		k := Candidate{Node: *n, State: c.state(n, app, now), Share: c.share(now), Inflight: int(c.inflight.Load()), Pace: time.Duration(c.pace.seconds(now) * 1e9), Chosen: c == chosen}
 		w := c.weight(n, now)
 		switch {
 		case hashed:
@@ -124,7 +126,7 @@ func (p *Pool) Explain(q *exchange.Request, app, session string) Decision {
 		case policy.kind == leastConn:
 			k.Score = (c.load(n) + 1) / w
 		default:
-			k.Score = cost(c, now)
+			k.Score = cost(c, least, now)
 		}
 		k.Why = why(k.State, best)
 		d.Candidates = append(d.Candidates, k)

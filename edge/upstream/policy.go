@@ -131,20 +131,21 @@ func (p *Pool) choose(ready []*peer, q *exchange.Request, session string, now ti
 	if j >= i {
 		j++
 	}
-	a, b := ready[i], ready[j]
-	if cost(b, now) < cost(a, now) {
-		return b
+	pair := [2]*peer{ready[i], ready[j]}
+	least := fastest(pair[:], now)
+	if cost(pair[1], least, now) < cost(pair[0], least, now) {
+		return pair[1]
 	}
-	return a
+	return pair[0]
 }
 
-// cost is what p2c compares: how many requests would share how much of a node. One whose cores are busy has more to do than
-// it counts, in work that is no request. Only whole tenths of its cores count: with less to do than that, what a node does
-// for itself would have one of them get all requests.
-func cost(c *peer, now time.Time) float64 {
+// cost is what p2c compares: how many requests would share how much of a node, and how slow it is beside the fastest. One whose
+// cores are busy has more to do than it counts, in work that is no request. Only whole tenths of its cores count: with less to do
+// than that, what a node does for itself would have one of them get all requests.
+func cost(c *peer, fastest float64, now time.Time) float64 {
 	n := c.node.Load()
 	busy := math.Floor(10*min(max(n.Load.CPU, 0), 1)) / 10
-	return (c.load(n) + 1) * (1 + busy) / c.weight(n, now)
+	return (c.load(n) + 1) * (1 + busy) * c.pace.slowness(fastest, now) / c.weight(n, now)
 }
 
 // least is the one with the lowest value. Of equal ones each has its chance, or the first would get all that a quiet

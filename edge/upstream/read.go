@@ -203,7 +203,7 @@ func (l *link) head(f *http2.MetaHeadersFrame) error {
 		l.end(s)
 		return nil
 	}
-	status, header, length, err := readHead(f)
+	status, header, length, unserved, err := readHead(f)
 	switch {
 	case err != nil:
 		l.lane.pool.log.Debug("bad answer of a node", "node", l.lane.peer.name, "err", err)
@@ -216,7 +216,8 @@ func (l *link) head(f *http2.MetaHeadersFrame) error {
 	}
 	l.lane.peer.succeeded()
 	s.answered, s.deadline = true, time.Time{}
-	s.status, s.header, s.length = status, header, length
+	s.status, s.header, s.length, s.unserved = status, header, length, unserved
+	s.observe(time.Now())
 	s.tell()
 	if f.StreamEnded() {
 		l.end(s)
@@ -225,19 +226,19 @@ func (l *link) head(f *http2.MetaHeadersFrame) error {
 }
 
 // readHead is the head of an answer as handlers give it.
-func readHead(f *http2.MetaHeadersFrame) (status int, header []exchange.Field, length int64, err error) {
+func readHead(f *http2.MetaHeadersFrame) (status int, header []exchange.Field, length int64, unserved bool, err error) {
 	length = -1
 	pseudo, fields := f.PseudoFields(), f.RegularFields()
 	switch {
 	case f.Truncated:
-		return 0, nil, 0, fmt.Errorf("its header has more than %d bytes", HeaderBytesMax)
+		return 0, nil, 0, false, fmt.Errorf("its header has more than %d bytes", HeaderBytesMax)
 	case len(fields) > HeaderCountMax:
-		return 0, nil, 0, fmt.Errorf("it has more than %d fields", HeaderCountMax)
+		return 0, nil, 0, false, fmt.Errorf("it has more than %d fields", HeaderCountMax)
 	case len(pseudo) != 1 || pseudo[0].Name != ":status":
-		return 0, nil, 0, errors.New("it has no status, or more than that")
+		return 0, nil, 0, false, errors.New("it has no status, or more than that")
 	}
 	if status, err = parseStatus(pseudo[0].Value); err != nil {
-		return 0, nil, 0, err
+		return 0, nil, 0, false, err
 	}
 	header = make([]exchange.Field, 0, len(fields))
 	for i := range fields {
@@ -246,15 +247,17 @@ func readHead(f *http2.MetaHeadersFrame) (status int, header []exchange.Field, l
 		case name == "content-length":
 			n, err := parseLength(value)
 			if err != nil || length >= 0 && n != length {
-				return 0, nil, 0, fmt.Errorf("its Content-Length is %q", value)
+				return 0, nil, 0, false, fmt.Errorf("its Content-Length is %q", value)
 			}
 			length = n
 		case ofConnection(name):
+		case ours(name):
+			unserved = true
 		default:
 			header = append(header, exchange.Field{Name: textproto.CanonicalMIMEHeaderKey(name), Value: value})
 		}
 	}
-	return status, header, length, nil
+	return status, header, length, unserved, nil
 }
 
 // parseStatus reads three digits. 101 is no status of HTTP/2 (RFC 9113, section 8.6).

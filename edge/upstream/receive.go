@@ -57,6 +57,17 @@ type received struct {
 	hop Hop
 }
 
+// Head says besides whether any code has seen the request, which is not the app's to say.
+func (r *received) Head(status int, header []exchange.Field) {
+	if slices.ContainsFunc(header, func(f exchange.Field) bool { return ours(f.Name) }) {
+		header = slices.DeleteFunc(slices.Clone(header), func(f exchange.Field) bool { return ours(f.Name) })
+	}
+	if r.Request().Unserved {
+		header = append(header[:len(header):len(header)], exchange.Field{Name: fieldUnserved, Value: "1"})
+	}
+	r.Exchange.Head(status, header)
+}
+
 // HopOf is how x came from another node; ok is false when it came from its client. Handlers that wrap an exchange hide it.
 func HopOf(x exchange.Exchange) (h Hop, ok bool) {
 	r, ok := x.(*received)

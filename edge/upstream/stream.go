@@ -33,14 +33,25 @@ type stream struct {
 
 // notice is what happened to a stream since its loop last asked.
 type notice struct {
-	status int // 0: no head has come
-	header []exchange.Field
-	length int64    // of the body, as announced; -1: it was not
-	body   [][]byte // pieces
-	ended  bool     // the answer is whole
-	wants  bool     // what was given of the request's body is framed
-	look   bool     // is the client still there?
-	err    error
+	status   int // 0: no head has come
+	header   []exchange.Field
+	unserved bool     // no handler has seen the request: the answer says why
+	length   int64    // of the body, as announced; -1: it was not
+	body     [][]byte // pieces
+	ended    bool     // the answer is whole
+	wants    bool     // what was given of the request's body is framed
+	look     bool     // is the client still there?
+	err      error
+}
+
+// observe has the node's pace know of the head.
+func (s *stream) observe(now time.Time) {
+	switch pace := &s.lane.peer.pace; {
+	case s.unserved:
+		pace.observe(paceShed, now)
+	case s.status < 500: // a failure is no sign of strength, however fast
+		pace.observe(now.Sub(s.began), now)
+	}
 }
 
 // tell has the loop look at the notice. Called with the lane's lock held.
