@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -74,13 +75,17 @@ func (f *fleet) start() {
 	}
 }
 
-// freeAddresses are of this machine, and nobody's.
+// freeAddresses are of this machine, and nobody's. They are below the ports that the system gives to whoever asks for any, or
+// somebody could have been given one before it is used.
 func freeAddresses(t *testing.T, n int) (all []string) {
 	t.Helper()
-	for range n { // all at once, so that no two are the same
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for tries := 0; len(all) < n; tries++ { // all at once, so that no two are the same
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 10_000+rand.IntN(20_000)))
 		if err != nil {
-			t.Fatal(err)
+			if tries > 1000 {
+				t.Fatal(err)
+			}
+			continue
 		}
 		defer l.Close()
 		all = append(all, l.Addr().String())

@@ -246,7 +246,7 @@ func TestFleet_promotionCutShort(t *testing.T) {
 		_, _, _ = f.run("", "node", "promote", "--yes", "n2", "n3") // the node that is asked dies
 	}()
 	soon(t, func() error { // one of them waits for the other
-		if text := f.nodes[0].log.String(); !strings.Contains(text, "the store is shared with") {
+		if text := f.nodes[0].log.String(); !strings.Contains(text, "share the store with") {
 			return errors.New("nobody is promoted yet")
 		}
 		return nil

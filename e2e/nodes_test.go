@@ -94,19 +94,7 @@ func wire(t *testing.T, to string, seed uint64) (address string) {
 // startNodes runs three nodes. reach gives the addresses by which a node reaches its members.
 func startNodes(t *testing.T, config, code string, reach func(node int, members []string) []string) []*node {
 	t.Helper()
-	addresses := make([]string, 6)
-	var held []net.Listener
-	for i := range addresses { // all at once, so that no two are the same
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addresses[i] = l.Addr().String()
-		held = append(held, l)
-	}
-	for _, l := range held {
-		l.Close()
-	}
+	addresses := freeAddresses(t, 6)
 	nodes := make([]*node, 3)
 	var wait sync.WaitGroup
 	for i := range nodes {

@@ -27,7 +27,7 @@ func burdened(ctx context.Context, b *bench) (figures []figure, err error) {
 	for _, p := range policies {
 		members = append(members, joining{role: "balancer", config: fmt.Sprintf("[balance]\npolicy = %q\n", p)})
 	}
-	c, err := b.startCluster(ctx, root, members...)
+	c, err := b.startCluster(ctx, root, "", members...)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ var hopPeers = []peer{
 // The node that answers is the same for all: a worker of fortuna, by TLS, with HTTP/2 for those that can.
 func hop(ctx context.Context, b *bench) (figures []figure, err error) {
 	root := filepath.Join(b.dir, "hop")
-	c, err := b.startCluster(ctx, root, joining{role: "worker", tls: true}, joining{role: "balancer"}) // others carry to the worker by TLS too
+	c, err := b.startCluster(ctx, root, b.serverCPU, joining{role: "worker", tls: true}, joining{role: "balancer"}) // others carry to the worker by TLS too
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +128,8 @@ type joining struct {
 	tls    bool   // it answers by TLS at its own door
 }
 
-// startCluster starts a first node, n1, and others, n2 and so on, and logs in.
-func (b *bench) startCluster(ctx context.Context, root string, others ...joining) (c *nodes, err error) {
+// startCluster starts a first node, n1, and others, n2 and so on, on cpu unless that is empty, and logs in.
+func (b *bench) startCluster(ctx context.Context, root, cpu string, others ...joining) (c *nodes, err error) {
 	c = &nodes{b: b, root: root}
 	defer func() {
 		if err != nil {
@@ -157,7 +157,7 @@ func (b *bench) startCluster(ctx context.Context, root string, others ...joining
 				return nil, err
 			}
 		}
-		s, err := b.start(ctx, p, dir, b.serverCPU)
+		s, err := b.start(ctx, p, dir, cpu)
 		if err != nil {
 			return nil, err
 		}

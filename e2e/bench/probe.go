@@ -36,6 +36,7 @@ var probes = []probe{
 	{"sessions", "sessions, keys and values, beside express-session and bun with Redis; with what keeps the state on one core", sessions, []string{"node", "bun", "redis"}},
 	{"hop", "a request that another node answers, beside haproxy, nginx and caddy; CPU of what carries it alone", hop, []string{"haproxy", "nginx", "caddy"}},
 	{"burdened", "three nodes, one of which has other work beside: what they answer together, by what nodes say of their load and by dice; each has a part of a core", burdened, nil},
+	{"deploys", "a version every 2 s for 5 minutes on three nodes at 70 % load, and nodes that end under load by a balancer; all of it on every core", deploys, nil},
 	{"idle", "what waiting costs", idle, nil},
 }
 

@@ -217,7 +217,7 @@ func (l *link) head(f *http2.MetaHeadersFrame) error {
 	l.lane.peer.succeeded()
 	s.answered, s.deadline = true, time.Time{}
 	s.status, s.header, s.length, s.unserved = status, header, length, unserved
-	s.observe(time.Now())
+	s.observe(time.Unix(0, l.wire.heard.Load()))
 	s.tell()
 	if f.StreamEnded() {
 		l.end(s)
